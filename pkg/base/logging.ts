@@ -35,10 +35,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   });
   const sink = winston.createLogger({
     level,
-    format: winston.format.combine(
-      winston.format.timestamp(),
-      options.format === 'text' ? text : winston.format.json(),
-    ),
+    format: winston.format.combine(winston.format.timestamp(), options.format === 'text' ? text : winston.format.json()),
     transports: [new winston.transports.Stream({ stream: process.stderr })],
   });
   return wrap((name, message, fields) => void sink.log(name, message, fields), order[level], {});
@@ -47,11 +44,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
 /** A logger that writes nothing. */
 export const silentLogger: Logger = wrap(() => undefined, -1, {});
 
-function wrap(
-  write: (level: LogLevel, message: string, fields: LogFields) => void,
-  threshold: number,
-  base: LogFields,
-): Logger {
+function wrap(write: (level: LogLevel, message: string, fields: LogFields) => void, threshold: number, base: LogFields): Logger {
   const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
     if (order[level] <= threshold) write(level, message, { ...base, ...fields });
   };

@@ -65,9 +65,7 @@ export class ManualClock implements Clock {
     const target = this.#now + ms;
     await settle();
     for (;;) {
-      const next = [...this.#pending]
-        .filter((pending) => pending.at <= target)
-        .sort((a, b) => a.at - b.at || a.order - b.order)[0];
+      const next = [...this.#pending].filter((pending) => pending.at <= target).toSorted((a, b) => a.at - b.at || a.order - b.order)[0];
       if (next === undefined) break;
       this.#pending.delete(next);
       this.#now = Math.max(this.#now, next.at);

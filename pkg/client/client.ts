@@ -15,8 +15,15 @@ export interface Client {
   get<T extends KubernetesObject>(resource: ResourceType<T>, key: ObjectKey): Promise<T>;
   /** Like `get`, but undefined where the object does not exist. */
   find<T extends KubernetesObject>(resource: ResourceType<T>, key: ObjectKey): Promise<T | undefined>;
-  list<T extends KubernetesObject>(resource: ResourceType<T>, options?: ListOptions & { readonly namespace?: string }): Promise<KubernetesList<T>>;
-  watch<T extends KubernetesObject>(resource: ResourceType<T>, options: WatchOptions & { readonly namespace?: string }, signal: AbortSignal): AsyncIterable<WatchEvent<T>>;
+  list<T extends KubernetesObject>(
+    resource: ResourceType<T>,
+    options?: ListOptions & { readonly namespace?: string },
+  ): Promise<KubernetesList<T>>;
+  watch<T extends KubernetesObject>(
+    resource: ResourceType<T>,
+    options: WatchOptions & { readonly namespace?: string },
+    signal: AbortSignal,
+  ): AsyncIterable<WatchEvent<T>>;
   /** The namespace is the object's own. */
   create<T extends KubernetesObject>(resource: ResourceType<T>, object: Draft<T>, options?: WriteOptions): Promise<T>;
   /** Creates through a subresource: `pods/binding`, `pods/eviction`, `serviceaccounts/token`. */
@@ -24,7 +31,13 @@ export interface Client {
   /** Refused with Conflict unless `metadata.resourceVersion` is the stored one (absent: unconditional). */
   update<T extends KubernetesObject>(resource: ResourceType<T>, object: T, options?: WriteOptions): Promise<T>;
   updateStatus<T extends KubernetesObject>(resource: ResourceType<T>, object: T, options?: WriteOptions): Promise<T>;
-  patch<T extends KubernetesObject>(resource: ResourceType<T>, key: ObjectKey, type: PatchType, patch: unknown, options?: WriteOptions & { readonly subresource?: string; readonly force?: boolean }): Promise<T>;
+  patch<T extends KubernetesObject>(
+    resource: ResourceType<T>,
+    key: ObjectKey,
+    type: PatchType,
+    patch: unknown,
+    options?: WriteOptions & { readonly subresource?: string; readonly force?: boolean },
+  ): Promise<T>;
   delete<T extends KubernetesObject>(resource: ResourceType<T>, key: ObjectKey, options?: DeleteOptions): Promise<void>;
 }
 

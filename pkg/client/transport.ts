@@ -56,9 +56,20 @@ export interface DeleteOptions {
 export type ApiRequest =
   | ({ readonly verb: 'get'; readonly resourceVersion?: string } & NamedTarget)
   | ({ readonly verb: 'list'; readonly options: ListOptions } & Target)
-  | ({ readonly verb: 'create'; readonly object: object; readonly name?: string; readonly subresource?: string; readonly options: WriteOptions } & Target)
+  | ({
+      readonly verb: 'create';
+      readonly object: object;
+      readonly name?: string;
+      readonly subresource?: string;
+      readonly options: WriteOptions;
+    } & Target)
   | ({ readonly verb: 'update'; readonly object: object; readonly options: WriteOptions } & NamedTarget)
-  | ({ readonly verb: 'patch'; readonly patchType: PatchType; readonly patch: unknown; readonly options: WriteOptions & { readonly force?: boolean } } & NamedTarget)
+  | ({
+      readonly verb: 'patch';
+      readonly patchType: PatchType;
+      readonly patch: unknown;
+      readonly options: WriteOptions & { readonly force?: boolean };
+    } & NamedTarget)
   | ({ readonly verb: 'delete'; readonly options: DeleteOptions } & NamedTarget)
   | ({ readonly verb: 'deletecollection'; readonly options: DeleteOptions & ListOptions } & Target);
 
