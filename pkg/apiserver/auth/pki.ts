@@ -1,0 +1,193 @@
+/**
+ * The cluster's certificates, kept in one folder (keys 0600): the authority, the API server's own certificate, and the
+ * administrator's. Made at the first start, read at the next ones, made anew when the server's names change or an end is near.
+ * Invariant: the authority is never replaced by itself, because every node trusts it; a lost key is an error that says so.
+ */
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { hostname, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '#base/clock';
+import { codeOf, StatusError } from '#base/errors';
+import { createAuthority, generatePrivateKey, issueCertificate, type KeyPair, readSigningRequest } from './certificates.ts';
+
+export type { KeyPair } from './certificates.ts';
+
+const day = 24 * 60 * 60 * 1000;
+const authorityLife = 10 * 365 * day;
+const certificateLife = 365 * day;
+/** A certificate whose rest is shorter than this is made anew. */
+const renewBefore = 90 * day;
+/** Clocks differ: certificates hold from a little before they were made. */
+const allowedSkew = 5 * 60 * 1000;
+
+/** Signs certificates for nodes, which the dispatcher hands out at enrolment. */
+export interface CertificateAuthority {
+  readonly certificatePem: string;
+  /**
+   * A client certificate (CN `system:node:NAME`, O `system:nodes`) for the key of a PKCS#10 request, one year long.
+   * What the request itself says of names is not looked at. Throws `BadRequest` for an unusable request or name.
+   */
+  issueNodeCertificate(signingRequestPem: string, nodeName: string): Promise<string>;
+}
+
+export interface Pki {
+  readonly authority: CertificateAuthority;
+  /** What the API server, and the dispatcher, show to their clients. */
+  readonly serving: KeyPair;
+  /** CN `berth-admin`, O `system:masters`. */
+  readonly admin: KeyPair;
+  /** A client certificate with a fresh key for a part that runs as its own process. */
+  issueClient(commonName: string, organizations: readonly string[]): Promise<KeyPair>;
+}
+
+export interface PkiOptions {
+  readonly directory: string;
+  /** Names and addresses of the serving certificate; see `servingHosts`. */
+  readonly hosts: readonly string[];
+  readonly clock: Clock;
+}
+
+/** Reads the folder, making what is missing, ends soon or no longer fits. Call it again to renew: it changes nothing when all is well. */
+export async function openPki(options: PkiOptions): Promise<Pki> {
+  const { directory, clock } = options;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await chmod(directory, 0o700);
+  const authority = await openAuthority(directory, clock);
+  const hosts = [...new Set(options.hosts)];
+  const [serving, admin] = await Promise.all([
+    openPair(directory, 'server', authority, clock, { commonName: 'berth-apiserver', organizations: [], hosts, usages: ['server'] }),
+    openPair(directory, 'admin', authority, clock, {
+      commonName: 'berth-admin',
+      organizations: ['system:masters'],
+      hosts: [],
+      usages: ['client'],
+    }),
+  ]);
+  const issue = (key: KeyObject, commonName: string, organizations: readonly string[]): Promise<string> =>
+    issueCertificate(authority, key, { commonName, organizations, hosts: [], usages: ['client'], ...validity(clock) });
+  return {
+    serving,
+    admin,
+    authority: {
+      certificatePem: authority.certificate,
+      async issueNodeCertificate(signingRequestPem, nodeName) {
+        if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(nodeName)) {
+          throw new StatusError(
+            'BadRequest',
+            `node name ${JSON.stringify(nodeName)} is not allowed: use lower-case letters, digits, '-' and '.', at most 253`,
+          );
+        }
+        return issue(await readSigningRequest(signingRequestPem), `system:node:${nodeName}`, ['system:nodes']);
+      },
+    },
+    async issueClient(commonName, organizations) {
+      const privateKey = generatePrivateKey();
+      return { privateKey, certificate: await issue(createPublicKey(privateKey), commonName, organizations) };
+    },
+  };
+}
+
+/** The names and addresses under which clients of this machine, its pods and its neighbours reach the server. */
+export function servingHosts(extra: readonly string[], serviceAddress: string, domain: string): string[] {
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((entries) => entries ?? [])
+    .filter((entry) => !entry.internal && !entry.address.startsWith('fe80:'))
+    .map((entry) => entry.address)
+    .toSorted();
+  const kubernetes = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${domain}`];
+  return [...new Set(['localhost', '127.0.0.1', '::1', hostname(), ...addresses, ...kubernetes, serviceAddress, ...extra])];
+}
+
+function validity(clock: Clock): { notBefore: number; notAfter: number } {
+  return { notBefore: clock.now() - allowedSkew, notAfter: clock.now() + certificateLife };
+}
+
+async function openAuthority(directory: string, clock: Clock): Promise<KeyPair> {
+  const certificate = await readOptional(join(directory, 'ca.crt'));
+  const privateKey = await readOptional(join(directory, 'ca.key'));
+  if (certificate !== undefined && privateKey !== undefined) {
+    if (!matches(certificate, privateKey)) {
+      throw new Error(`${directory}: ca.crt and ca.key do not belong together: restore both from one backup`);
+    }
+    return { certificate, privateKey };
+  }
+  if (certificate !== undefined) {
+    throw new Error(
+      `${join(directory, 'ca.key')} is missing, so no certificate can be issued: restore it, or remove the folder to begin anew`,
+    );
+  }
+  // A key with no certificate is what a start that was cut short leaves: nothing has been signed with it.
+  const made = await createAuthority('berth-ca', clock.now() - allowedSkew, clock.now() + authorityLife);
+  await writePair(directory, 'ca', made);
+  return made;
+}
+
+async function openPair(
+  directory: string,
+  name: string,
+  authority: KeyPair,
+  clock: Clock,
+  request: { commonName: string; organizations: readonly string[]; hosts: readonly string[]; usages: readonly ('server' | 'client')[] },
+): Promise<KeyPair> {
+  const certificate = await readOptional(join(directory, `${name}.crt`));
+  const privateKey = await readOptional(join(directory, `${name}.key`));
+  if (certificate !== undefined && privateKey !== undefined && serves(certificate, privateKey, authority, request.hosts, clock)) {
+    return { certificate, privateKey };
+  }
+  const fresh = generatePrivateKey();
+  const made = {
+    privateKey: fresh,
+    certificate: await issueCertificate(authority, createPublicKey(fresh), { ...request, ...validity(clock) }),
+  };
+  await writePair(directory, name, made);
+  return made;
+}
+
+function serves(certificate: string, privateKey: string, authority: KeyPair, hosts: readonly string[], clock: Clock): boolean {
+  if (!matches(certificate, privateKey)) return false;
+  const parsed = new X509Certificate(certificate);
+  if (!parsed.verify(new X509Certificate(authority.certificate).publicKey)) return false;
+  if (Date.parse(parsed.validTo) - clock.now() < renewBefore) return false;
+  const named = (parsed.subjectAltName ?? '').split(', ').filter((entry) => entry !== '');
+  return (
+    named.length === hosts.length && hosts.every((host) => (isIP(host) === 0 ? parsed.checkHost(host) : parsed.checkIP(host)) !== undefined)
+  );
+}
+
+function matches(certificate: string, privateKey: string): boolean {
+  try {
+    const own = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+    return own.equals(new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' }));
+  } catch {
+    return false;
+  }
+}
+
+async function writePair(directory: string, name: string, pair: KeyPair): Promise<void> {
+  await writeAtomically(join(directory, `${name}.key`), pair.privateKey, 0o600);
+  await writeAtomically(join(directory, `${name}.crt`), pair.certificate, 0o644);
+}
+
+/** Writes a file so that a reader, or a start after a crash, sees all of it or what was there before. */
+export async function writeAtomically(path: string, content: string, mode: number): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, content, { mode, flush: true });
+    await chmod(temporary, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function readOptional(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
