@@ -72,9 +72,7 @@ export function apiVersionOf(type: { readonly group: string; readonly version: s
 /** `apps/v1` → group and version. */
 export function parseApiVersion(apiVersion: string): { group: string; version: string } {
   const slash = apiVersion.indexOf('/');
-  return slash < 0
-    ? { group: '', version: apiVersion }
-    : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
+  return slash < 0 ? { group: '', version: apiVersion } : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
 }
 
 /** `pods`, or `deployments.apps`: the resource's name across groups, as in error messages and in the store. */
