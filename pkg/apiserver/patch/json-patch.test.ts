@@ -1,0 +1,79 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import jsonpatch from 'fast-json-patch';
+import { StatusError } from '#base/errors';
+import { applyJsonPatch, maximumOperations } from './json-patch.ts';
+import type { JsonValue } from './json-value.ts';
+
+function thrownBy(run: () => unknown): StatusError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof StatusError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('JSON patch', () => {
+  test('applies every operation without changing the target', () => {
+    const target = Object.freeze({ a: Object.freeze([1, 2]), b: 'x' });
+    const patch = [
+      { op: 'test', path: '/b', value: 'x' },
+      { op: 'add', path: '/a/-', value: 3 },
+      { op: 'replace', path: '/b', value: 'y' },
+      { op: 'copy', from: '/b', path: '/c' },
+      { op: 'move', from: '/a/0', path: '/d' },
+      { op: 'remove', path: '/b' },
+    ];
+    expect(applyJsonPatch(target, patch)).toEqual({ a: [2, 3], c: 'y', d: 1 });
+    expect(target).toEqual({ a: [1, 2], b: 'x' });
+  });
+
+  test('a failing test is Invalid and names the path in its cause', () => {
+    const error = thrownBy(() => applyJsonPatch({ a: 1 }, [{ op: 'test', path: '/a', value: 2 }]));
+    expect(error.code).toBe(422);
+    expect(error.message).toBe('the server rejected our request due to an error in our request');
+    expect(error.details?.causes?.[0]).toMatchObject({ field: '/a', message: 'testing path /a failed' });
+  });
+
+  test('a path that is not there is Invalid', () => {
+    for (const operation of [
+      { op: 'remove', path: '/x' },
+      { op: 'replace', path: '/x/y', value: 1 },
+      { op: 'add', path: '/x/y', value: 1 },
+      { op: 'copy', from: '/x', path: '/a' },
+    ]) {
+      expect(thrownBy(() => applyJsonPatch({ a: 1 }, [operation])).code).toBe(422);
+    }
+  });
+
+  test('malformed patches are BadRequest', () => {
+    const bad: JsonValue[] = [{}, 'x', [1], [{ op: 'frob', path: '/a' }], [{ op: 'add', path: '/a' }], [{ op: 'move', path: '/a' }]];
+    for (const patch of bad) expect(thrownBy(() => applyJsonPatch({}, patch)).code).toBe(400);
+  });
+
+  test('bounds the operations and what they copy', () => {
+    const many = Array.from({ length: maximumOperations + 1 }, () => ({ op: 'test', path: '/a', value: 1 }));
+    expect(thrownBy(() => applyJsonPatch({ a: 1 }, many)).code).toBe(413);
+    const bomb = Array.from({ length: 40 }, (_, index) => ({ op: 'copy', from: '', path: `/k${index}` }));
+    expect(thrownBy(() => applyJsonPatch({ a: 'xxxxxxxxxx' }, bomb)).code).toBe(413);
+  });
+
+  test('never reaches a prototype', () => {
+    const error = thrownBy(() => applyJsonPatch({}, [{ op: 'add', path: '/__proto__/polluted', value: true }]));
+    expect(error.code).toBe(422);
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
+  });
+
+  test('a patch made by a diff, applied, gives the target', () => {
+    const value = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<JsonValue>;
+    const object = fc.dictionary(fc.stringMatching(/^[a-z/~0]{1,4}$/), value);
+    fc.assert(
+      fc.property(object, object, (from, to) => {
+        const patch = jsonpatch.compare(from, to) as unknown as JsonValue;
+        expect(applyJsonPatch(from, patch)).toEqual(to);
+      }),
+    );
+  });
+});
