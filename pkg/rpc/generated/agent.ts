@@ -47,6 +47,8 @@ export interface EnrollResponse {
 
 export interface RenewRequest {
   signingRequest: string;
+  /** Needed when the old certificate has ended: the request must then be signed by the key that the node enrolled with. */
+  nodeName: string;
 }
 
 export interface AgentMessage {
@@ -136,7 +138,15 @@ export interface Welcome {
   sessionId: string;
   heartbeatMilliseconds: number;
   /** What the node needs to know of the cluster. */
-  cluster: ClusterConfiguration | undefined;
+  cluster:
+    | ClusterConfiguration
+    | undefined;
+  /**
+   * The server's store, by a consistent read made for this session: an agent that has seen a higher revision of the same incarnation
+   * knows by it that an older copy of the store was put in place.
+   */
+  incarnation: string;
+  revision: bigint;
 }
 
 export interface ClusterConfiguration {
@@ -464,13 +474,16 @@ export const EnrollResponse: MessageFns<EnrollResponse> = {
 };
 
 function createBaseRenewRequest(): RenewRequest {
-  return { signingRequest: "" };
+  return { signingRequest: "", nodeName: "" };
 }
 
 export const RenewRequest: MessageFns<RenewRequest> = {
   encode(message: RenewRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.signingRequest !== "") {
       writer.uint32(10).string(message.signingRequest);
+    }
+    if (message.nodeName !== "") {
+      writer.uint32(18).string(message.nodeName);
     }
     return writer;
   },
@@ -496,6 +509,14 @@ export const RenewRequest: MessageFns<RenewRequest> = {
             message.signingRequest = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodeName = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -515,6 +536,11 @@ export const RenewRequest: MessageFns<RenewRequest> = {
         : isSet(object.signing_request)
         ? globalThis.String(object.signing_request)
         : "",
+      nodeName: isSet(object.nodeName)
+        ? globalThis.String(object.nodeName)
+        : isSet(object.node_name)
+        ? globalThis.String(object.node_name)
+        : "",
     };
   },
 
@@ -522,6 +548,9 @@ export const RenewRequest: MessageFns<RenewRequest> = {
     const obj: any = {};
     if (message.signingRequest !== "") {
       obj.signingRequest = message.signingRequest;
+    }
+    if (message.nodeName !== "") {
+      obj.nodeName = message.nodeName;
     }
     return obj;
   },
@@ -532,6 +561,7 @@ export const RenewRequest: MessageFns<RenewRequest> = {
   fromPartial<I extends Exact<DeepPartial<RenewRequest>, I>>(object: I): RenewRequest {
     const message = createBaseRenewRequest();
     message.signingRequest = object.signingRequest ?? "";
+    message.nodeName = object.nodeName ?? "";
     return message;
   },
 };
@@ -1782,7 +1812,14 @@ export const ServerMessage: MessageFns<ServerMessage> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { protocolVersion: 0, sessionId: "", heartbeatMilliseconds: 0, cluster: undefined };
+  return {
+    protocolVersion: 0,
+    sessionId: "",
+    heartbeatMilliseconds: 0,
+    cluster: undefined,
+    incarnation: "",
+    revision: 0n,
+  };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -1798,6 +1835,15 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.cluster !== undefined) {
       ClusterConfiguration.encode(message.cluster, writer.uint32(34).fork()).join();
+    }
+    if (message.incarnation !== "") {
+      writer.uint32(42).string(message.incarnation);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.revision);
     }
     return writer;
   },
@@ -1847,6 +1893,22 @@ export const Welcome: MessageFns<Welcome> = {
             message.cluster = ClusterConfiguration.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.incarnation = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1877,6 +1939,8 @@ export const Welcome: MessageFns<Welcome> = {
         ? globalThis.Number(object.heartbeat_milliseconds)
         : 0,
       cluster: isSet(object.cluster) ? ClusterConfiguration.fromJSON(object.cluster) : undefined,
+      incarnation: isSet(object.incarnation) ? globalThis.String(object.incarnation) : "",
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
     };
   },
 
@@ -1894,6 +1958,12 @@ export const Welcome: MessageFns<Welcome> = {
     if (message.cluster !== undefined) {
       obj.cluster = ClusterConfiguration.toJSON(message.cluster);
     }
+    if (message.incarnation !== "") {
+      obj.incarnation = message.incarnation;
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
     return obj;
   },
 
@@ -1908,6 +1978,8 @@ export const Welcome: MessageFns<Welcome> = {
     message.cluster = (object.cluster !== undefined && object.cluster !== null)
       ? ClusterConfiguration.fromPartial(object.cluster)
       : undefined;
+    message.incarnation = object.incarnation ?? "";
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     return message;
   },
 };
