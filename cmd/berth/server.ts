@@ -1,0 +1,37 @@
+import type { Verb } from '#cli/verb';
+
+interface ServerFlags {
+  readonly home?: string;
+  readonly store: string;
+  readonly host: string;
+  readonly port: string;
+  readonly agentPort: string;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly tlsSan: readonly string[];
+  readonly logLevel: string;
+}
+
+export const serverVerb: Verb = {
+  declare: (program, run) => {
+    program
+      .command('server')
+      .description('run the API server, scheduler and controllers in this process')
+      .option('--store <store>', 'where the cluster is kept: sqlite, or memory (lost at the end)', 'sqlite')
+      .option('--host <address>', 'the address to listen on', '0.0.0.0')
+      .option('--port <port>', "the Kubernetes API's port", '6443')
+      .option('--agent-port <port>', 'the port that agents dial', '6444')
+      .option('--cluster-cidr <range>', 'addresses of pods', '10.42.0.0/16')
+      .option('--service-cidr <range>', 'addresses of services', '10.43.0.0/16')
+      .option('--tls-san <name...>', "further names or addresses in the server's certificate", [])
+      .option('--log-level <level>', 'error, warn, info or debug', 'warn')
+      .action((flags: ServerFlags) =>
+        run(async (context) => {
+          const { runServer } = await import('./run-server.ts');
+          return await runServer(flags, context);
+        }),
+      );
+  },
+};
+
+export type { ServerFlags };

@@ -1,0 +1,112 @@
+/**
+ * Reads what `-f` names: files, folders, `-` for stdin; Kubernetes manifests (many documents, Lists) or Compose files, told apart by what is in
+ * them. Every document keeps where it stands, so that errors say file:line. Nothing is sent before all of it could be read.
+ */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { isMap, LineCounter, parseAllDocuments } from 'yaml';
+import type { KubernetesObject } from '#api/object';
+import { codeOf, messageOf } from '#base/errors';
+import { UsageError, type VerbContext } from './verb.ts';
+
+export interface Manifest {
+  readonly object: KubernetesObject;
+  /** `file:line`, for messages. */
+  readonly where: string;
+}
+
+export type ManifestSet =
+  | { readonly type: 'kubernetes'; readonly manifests: readonly Manifest[] }
+  /** Paths as given, in order: later files override earlier ones. */
+  | { readonly type: 'compose'; readonly files: readonly { readonly path: string; readonly content: string }[] };
+
+const maximumBytes = 16 * 1024 * 1024;
+const composeNames = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
+const overrideNames = ['compose.override.yaml', 'compose.override.yml', 'docker-compose.override.yaml', 'docker-compose.override.yml'];
+
+/** Throws `UsageError` for what cannot be read or parsed, for a mixture of Compose and Kubernetes, and where nothing was found. */
+export async function readManifests(names: readonly string[], context: VerbContext, options: { readonly recursive?: boolean } = {}): Promise<ManifestSet> {
+  const sources = (await Promise.all(names.map((name) => readSource(name, context, options.recursive ?? false)))).flat();
+  const compose = sources.filter((source) => looksLikeCompose(source.content));
+  if (compose.length === 0) return { type: 'kubernetes', manifests: sources.flatMap((source) => parseManifests(source.path, source.content)) };
+  const other = sources.find((source) => !compose.includes(source));
+  if (other !== undefined) {
+    throw new UsageError(`${compose[0]!.path} is a Compose file and ${other.path} is not`, 'Apply Compose files and Kubernetes manifests one after the other.');
+  }
+  return { type: 'compose', files: compose };
+}
+
+async function readSource(name: string, context: VerbContext, recursive: boolean): Promise<{ path: string; content: string }[]> {
+  if (name === '-') return [{ path: '-', content: await readStream(context) }];
+  const path = resolve(context.workingDirectory, name);
+  const information = await stat(path).catch((error: unknown) => {
+    throw new UsageError(codeOf(error) === 'ENOENT' ? `the path "${name}" does not exist` : messageOf(error));
+  });
+  if (!information.isDirectory()) {
+    if (information.size > maximumBytes) throw new UsageError(`${name} has ${information.size} bytes; at most ${maximumBytes} are read`);
+    return [{ path: name, content: await readFile(path, 'utf8') }];
+  }
+  const entries = await readdir(path, { withFileTypes: true });
+  const compose = composeNames.find((candidate) => entries.some((entry) => entry.name === candidate));
+  if (compose !== undefined) {
+    const override = overrideNames.find((candidate) => entries.some((entry) => entry.name === candidate));
+    return (await Promise.all([compose, ...(override === undefined ? [] : [override])].map((file) => readSource(join(name, file), context, false)))).flat();
+  }
+  const files = entries.filter((entry) => entry.isFile() && /\.(ya?ml|json)$/.test(entry.name)).map((entry) => entry.name);
+  const folders = recursive ? entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name) : [];
+  const found = await Promise.all([...files.toSorted(), ...folders.toSorted()].map((file) => readSource(join(name, file), context, recursive)));
+  if (found.flat().length === 0) throw new UsageError(`the folder "${name}" has no .yaml, .yml or .json file`);
+  return found.flat();
+}
+
+async function readStream(context: VerbContext): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of context.stdin) {
+    chunks.push(Buffer.from(chunk as Uint8Array));
+    size += chunks.at(-1)!.length;
+    if (size > maximumBytes) throw new UsageError(`stdin has more than ${maximumBytes} bytes`);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function looksLikeCompose(content: string): boolean {
+  return /^(services|include)\s*:/m.test(content) && !/^(apiVersion|"?apiVersion"?)\s*:/m.test(content);
+}
+
+/** The objects of one YAML or JSON text, Lists taken apart. */
+export function parseManifests(path: string, content: string): Manifest[] {
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(content, { lineCounter: lines, merge: true, uniqueKeys: true, schema: 'yaml-1.1', maxAliasCount: 100 } as never);
+  const manifests: Manifest[] = [];
+  for (const document of Array.isArray(documents) ? documents : []) {
+    const problem = document.errors[0];
+    if (problem !== undefined) {
+      const position = lines.linePos(problem.pos[0]);
+      throw new UsageError(`${path}:${position.line}:${position.col}: ${problem.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? ''}`, 'Nothing was applied.');
+    }
+    if (document.contents === null) continue;
+    const where = `${path}:${lines.linePos(document.contents.range?.[0] ?? 0).line}`;
+    if (!isMap(document.contents)) throw new UsageError(`${where}: a manifest must be a mapping with apiVersion and kind`);
+    let value: unknown;
+    try {
+      value = document.toJS({ maxAliasCount: 100 });
+    } catch (error) {
+      throw new UsageError(`${where}: ${messageOf(error)}`);
+    }
+    manifests.push(...takeApart(value, where));
+  }
+  if (manifests.length === 0) throw new UsageError(`${path}: there is no manifest in it`);
+  return manifests;
+}
+
+function takeApart(value: unknown, where: string): Manifest[] {
+  if (typeof value !== 'object' || value === null) throw new UsageError(`${where}: a manifest must be a mapping with apiVersion and kind`);
+  const object = value as Partial<KubernetesObject> & { items?: unknown };
+  for (const field of ['apiVersion', 'kind'] as const) {
+    if (typeof object[field] !== 'string' || object[field] === '') throw new UsageError(`${where}: ${field} is missing or not a string`);
+  }
+  if (object.kind?.endsWith('List') && Array.isArray(object.items)) return object.items.flatMap((item) => takeApart(item, where));
+  if (typeof object.metadata !== 'object' || object.metadata === null) throw new UsageError(`${where}: ${object.kind}: metadata is missing`, 'Every object needs metadata.name (or generateName with create).');
+  return [{ object: object as KubernetesObject, where }];
+}
