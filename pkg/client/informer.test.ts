@@ -3,9 +3,9 @@ import type { KubernetesObject, ResourceType } from '#api/object';
 import { StatusError } from '#base/errors';
 import { silentLogger } from '#base/logging';
 import { ManualClock } from '#base/manual-clock';
-import type { Client } from './client.ts';
 import { type Change, createInformer, type Informer, keyOf, splitKey } from './informer.ts';
 import { MemoryTransport } from './memory-transport.ts';
+import { createClient } from './typed-client.ts';
 
 const pods: ResourceType = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true };
 
@@ -199,17 +199,3 @@ test('keys go back and forth', () => {
   expect(splitKey(keyOf(pod('a')))).toEqual({ namespace: 'default', name: 'a' });
   expect(splitKey(keyOf({ metadata: { name: 'node-1' } }))).toEqual({ name: 'node-1' });
 });
-/** A stand-in for typed-client in this test. */
-function createClient(transport: MemoryTransport): Client {
-  return {
-    list: (resource: ResourceType, options: object = {}) => transport.send({ verb: 'list', resource, options }),
-    watch: (resource: ResourceType, options: object, signal: AbortSignal) => transport.watch({ verb: 'watch', resource, options }, signal),
-    create: (resource: ResourceType, object: KubernetesObject) =>
-      transport.send({ verb: 'create', resource, namespace: 'default', object, options: {} }),
-    patch: (resource: ResourceType, key: { name: string; namespace: string }, patchType: 'merge', patch: object) =>
-      transport.send({ verb: 'patch', resource, ...key, patchType, patch, options: {} }),
-    delete: async (resource: ResourceType, key: { name: string; namespace: string }) => {
-      await transport.send({ verb: 'delete', resource, ...key, options: {} });
-    },
-  } as unknown as Client;
-}

@@ -64,6 +64,8 @@ export interface Informer<T extends KubernetesObject = KubernetesObject> extends
   onChange(handler: (change: Change<T>) => void): () => void;
   /** Resolves when `revision` is at least the given resourceVersion; rejects with the signal's reason. */
   reached(revision: string, signal?: AbortSignal): Promise<void>;
+  /** Resolves when the condition on this store holds, asked now and after each change; rejects with the signal's reason. */
+  until(condition: () => boolean, signal?: AbortSignal): Promise<void>;
 }
 
 const pageSize = 500;
@@ -90,7 +92,7 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
   readonly #objects = new Map<string, T>();
   readonly #indexes = new Map<string, Index<T>>();
   readonly #handlers = new Set<(change: Change<T>) => void>();
-  readonly #waiters = new Set<{ readonly revision: number; readonly resolve: () => void }>();
+  readonly #waiters = new Set<{ readonly condition: () => boolean; readonly resolve: () => void }>();
   #revision = '';
   #hasSynced = false;
   #markSynced: () => void = () => undefined;
@@ -150,7 +152,11 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
 
   reached(revision: string, signal?: AbortSignal): Promise<void> {
     const wanted = Number(revision);
-    if (Number(this.#revision) >= wanted && this.#revision !== '') return Promise.resolve();
+    return this.until(() => this.#revision !== '' && Number(this.#revision) >= wanted, signal);
+  }
+
+  until(condition: () => boolean, signal?: AbortSignal): Promise<void> {
+    if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(signal.reason);
@@ -161,7 +167,7 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
         reject(signal?.reason);
       };
       const waiter = {
-        revision: wanted,
+        condition,
         resolve: () => {
           signal?.removeEventListener('abort', onAbort);
           resolve();
@@ -325,9 +331,8 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
   #advance(revision: string): void {
     if (revision !== '') this.#revision = revision;
     if (this.#waiters.size === 0) return;
-    const reached = Number(this.#revision);
     for (const waiter of this.#waiters) {
-      if (waiter.revision > reached) continue;
+      if (!waiter.condition()) continue;
       this.#waiters.delete(waiter);
       waiter.resolve();
     }
