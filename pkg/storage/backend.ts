@@ -3,6 +3,15 @@
  * Invariant: what is returned as committed, or handed to a watch or a read, is durable. Backends know nothing of kinds,
  * objects or JSON; the format byte and the meaning of values belong to the caller. One suite (`backend.suite.ts`) is
  * the contract and runs over every implementation.
+ *
+ * **One commit, one revision.** Each commit that changes something takes the next revision, and all its ops share it (as
+ * in an etcd transaction; there is no other way to write two keys at once there). Two commits never share one, however they are
+ * grouped on their way to the disk. So that every API object still has a resourceVersion of its own, a commit holds at most
+ * one op on an object; its other ops are on internal keys (reservations, barriers: `internalKey`) which no client sees.
+ * Watches never split a revision over two batches, so resuming from any batch's revision loses nothing.
+ *
+ * **Keys** are 1 to 1024 printable ASCII characters: then the order of JavaScript strings, of SQLite and of etcd is the same.
+ * **Values** are shared, not copied: who hands one in, or gets one, never changes its bytes afterwards.
  */
 
 /** A revision of the store: a whole number from 1, exact in a double. 0 stands for "does not exist" in compares. */
@@ -47,51 +56,97 @@ export type Op =
   | { readonly type: 'delete'; readonly key: string };
 
 export interface Commit {
+  /** At most 100. */
   readonly compare: readonly Compare[];
-  /** One to 100 ops on distinct keys, all or none. Each op takes a revision of its own, in this order. */
+  /** One to 100 ops on distinct keys, all or none. */
   readonly ops: readonly Op[];
 }
 
 export type CommitResult =
-  | { readonly committed: true; /** One a op, in order; a delete of a missing key takes none and gives 0. */ readonly revisions: readonly Revision[] }
+  | {
+      readonly committed: true;
+      /** The revision that all ops share. If nothing changed (only deletes of missing keys) none is taken, and this is the newest. */
+      readonly revision: Revision;
+    }
   | {
       readonly committed: false;
-      /** For each compare, in order: what is there now (undefined: nothing). */
+      /** For each compare, in order: what is there now (undefined: nothing). Durable, like everything that is shown. */
       readonly current: readonly (StoredValue | undefined)[];
     };
 
 export type StoreEvent =
-  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array; readonly revision: Revision; readonly createRevision: Revision; readonly previous: StoredValue | undefined }
+  | {
+      readonly type: 'put';
+      readonly key: string;
+      readonly value: Uint8Array;
+      readonly revision: Revision;
+      readonly createRevision: Revision;
+      readonly previous: StoredValue | undefined;
+    }
   | { readonly type: 'delete'; readonly key: string; readonly revision: Revision; readonly previous: StoredValue };
 
 export interface WatchBatch {
-  /** In revision order; never empty unless it is a progress notice. */
+  /** In revision order, a revision always whole; empty in a progress notice. */
   readonly events: readonly StoreEvent[];
   /** All events of the watched prefix up to and including this revision have now been given. */
   readonly revision: Revision;
 }
 
 export interface Backend {
+  /** Names this store's history: made with the store, and made anew when a backup is restored (which also raises the revision). */
+  readonly incarnation: string;
   get(key: string): Promise<{ readonly item: StoredValue | undefined; readonly revision: Revision }>;
   list(prefix: string, options?: ListOptions): Promise<ListResult>;
   /**
    * Applies all ops if every compare holds. Resolves when the result is durable; concurrent commits see one another in
    * the order in which they were called. Throws `StoreFullError` (nothing was written; later commits may succeed),
-   * `OutcomeUnknownError` (read back to learn what happened) or `ClosedError`; a failed write fails every commit that was built on it.
+   * `OutcomeUnknownError` (read back to learn what happened), `ClosedError`, or a `RangeError` for a commit that is
+   * malformed (see `checkCommit`); a failed write fails every commit that was built on it.
    */
   commit(commit: Commit): Promise<CommitResult>;
   /**
    * Every event of keys under `prefix` with a revision above `after`, in order, each once, with progress notices in
-   * between. Ends when the signal aborts (returns) or throws `CompactedError` when `after` is older than what is kept.
+   * between. Ends when the signal aborts or the backend is closed (both return). Throws `CompactedError` when `after` is older than what is
+   * kept (`after` = the compact revision still works), `FutureRevisionError` when it is above the newest revision.
    * A consumer that stops reading holds back nothing but its own memory, which is bounded: past the bound it gets `SlowConsumerError`.
    */
   watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<WatchBatch>;
-  /** The newest committed revision, linearizable: at least that of every commit that was acknowledged before the call. */
+  /** The newest committed revision (a new store's is at least 1), linearizable: at least that of every commit that was acknowledged before the call. */
   revision(): Promise<Revision>;
-  /** Forgets what was superseded at or before `revision`; lists and watches from before it then throw `CompactedError`. */
+  /**
+   * Forgets what was superseded at or before `revision`; lists and watches from before it then throw `CompactedError`, those at it
+   * still work. A revision already compacted is no error; one of the future throws `FutureRevisionError`. Room may be given back later.
+   */
   compact(revision: Revision): Promise<void>;
   /** Ends watches, waits for what was accepted, releases files. */
   close(): Promise<void>;
+}
+
+export const maximumOps = 100;
+export const maximumKeyLength = 1024;
+
+const keyPattern = /^[\x21-\x7e]+$/;
+
+/** Throws a `RangeError` that names what is wrong with a commit: a programming error of the caller, not of a user. */
+export function checkCommit(commit: Commit): void {
+  if (commit.ops.length < 1 || commit.ops.length > maximumOps || commit.compare.length > maximumOps) {
+    throw new RangeError(
+      `a commit has 1 to ${maximumOps} ops and at most ${maximumOps} compares, not ${commit.ops.length} and ${commit.compare.length}`,
+    );
+  }
+  for (const { key } of commit.compare) checkKey(key);
+  const seen = new Set<string>();
+  for (const { key } of commit.ops) {
+    checkKey(key);
+    if (seen.has(key)) throw new RangeError(`a commit has two ops on the key ${key}`);
+    seen.add(key);
+  }
+}
+
+function checkKey(key: string): void {
+  if (key.length > maximumKeyLength || !keyPattern.test(key)) {
+    throw new RangeError(`a key is 1 to ${maximumKeyLength} printable ASCII characters, not ${JSON.stringify(key.slice(0, 80))}`);
+  }
 }
 
 export class CompactedError extends Error {
