@@ -98,8 +98,8 @@ export interface Backend {
   get(key: string): Promise<{ readonly item: StoredValue | undefined; readonly revision: Revision }>;
   list(prefix: string, options?: ListOptions): Promise<ListResult>;
   /**
-   * Applies all ops if every compare holds. Resolves when the result is durable; concurrent commits see one another in
-   * the order in which they were called. Throws `StoreFullError` (nothing was written; later commits may succeed),
+   * Applies all ops if every compare holds. Resolves when the result is durable. Concurrent commits take effect one
+   * after the other; in which order is up to the backend (an embedded one: as they were called). Throws `StoreFullError` (nothing was written; later commits may succeed),
    * `OutcomeUnknownError` (read back to learn what happened), `ClosedError`, or a `RangeError` for a commit that is
    * malformed (see `checkCommit`); a failed write fails every commit that was built on it.
    */
