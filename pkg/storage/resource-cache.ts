@@ -178,15 +178,19 @@ export class ResourceCache {
     if (signal.aborted) release();
     else signal.addEventListener('abort', release, { once: true });
     const progress = this.#parts.progress;
-    let first: ResourceWatchBatch | undefined = { events: initial, revision, initialEnd: after === undefined };
+    let first: ResourceWatchBatch | undefined;
+    if (after === undefined || initial.length > 0) first = { events: initial, revision, initialEnd: after === undefined };
     return {
-      progress: () => (first === undefined && queue.empty && !queue.ended ? progress.revision : queue.revisionTaken),
+      progress: () => {
+        if (first !== undefined) return after ?? 0;
+        return queue.empty && !queue.ended ? progress.revision : queue.revisionTaken;
+      },
       async *[Symbol.asyncIterator]() {
         try {
           if (first !== undefined && !signal.aborted) {
             const batch = first;
             first = undefined;
-            if (batch.initialEnd || batch.events.length > 0) yield batch;
+            yield batch;
           }
           for (;;) {
             const taken = await queue.take();
