@@ -3,8 +3,7 @@
  * this one no longer does. Fields that neither names are left to others. Pure. The strategic form follows `strategic-merge-patch.md`
  * of kubernetes/community; kinds that have no merge keys get a JSON merge patch (RFC 7386).
  */
-import type { FieldDescription } from '#api/shapes/parse-table';
-import { typeTable } from '#api/shapes/type-table';
+import { type FieldDescription, typeTable } from '#api/schema/type-table';
 
 type Json = unknown;
 type JsonObject = Record<string, Json>;
@@ -18,7 +17,7 @@ export function computeApplyPatch(typeName: string | undefined, original: JsonOb
 }
 
 function fieldOf(typeName: string | undefined, name: string): FieldDescription | undefined {
-  return typeName === undefined ? undefined : typeTable.get(typeName)?.fields.get(name);
+  return typeName === undefined ? undefined : typeTable.find(typeName)?.fields.find((field) => field.name === name);
 }
 
 function diffObjects(typeName: string | undefined, original: JsonObject, modified: JsonObject, current: JsonObject): JsonObject {

@@ -4,9 +4,10 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isMap, LineCounter, parseAllDocuments } from 'yaml';
+import { isMap, LineCounter } from 'yaml';
 import type { KubernetesObject } from '#api/object';
 import { codeOf, messageOf } from '#base/errors';
+import { YamlNestingError, yamlDocuments } from '#base/yaml-documents';
 import { UsageError, type VerbContext } from './verb.ts';
 
 export interface Manifest {
@@ -77,9 +78,8 @@ function looksLikeCompose(content: string): boolean {
 /** The objects of one YAML or JSON text, Lists taken apart. */
 export function parseManifests(path: string, content: string): Manifest[] {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(content, { lineCounter: lines, merge: true, uniqueKeys: true, schema: 'yaml-1.1', maxAliasCount: 100 } as never);
   const manifests: Manifest[] = [];
-  for (const document of Array.isArray(documents) ? documents : []) {
+  for (const document of readDocuments(path, content, lines)) {
     const problem = document.errors[0];
     if (problem !== undefined) {
       const position = lines.linePos(problem.pos[0]);
@@ -98,6 +98,17 @@ export function parseManifests(path: string, content: string): Manifest[] {
   }
   if (manifests.length === 0) throw new UsageError(`${path}: there is no manifest in it`);
   return manifests;
+}
+
+function readDocuments(path: string, content: string, lineCounter: LineCounter): ReturnType<typeof yamlDocuments> {
+  try {
+    // Kubernetes reads YAML 1.1, where an unquoted `yes` is a boolean and 0440 is octal.
+    return yamlDocuments(content, { lineCounter, version: '1.1', merge: true });
+  } catch (error) {
+    if (!(error instanceof YamlNestingError)) throw error;
+    const position = lineCounter.linePos(error.offset);
+    throw new UsageError(`${path}:${position.line}:${position.col}: ${error.message}`, 'Nothing was applied.');
+  }
 }
 
 function takeApart(value: unknown, where: string): Manifest[] {

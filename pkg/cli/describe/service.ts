@@ -8,7 +8,7 @@ export const serviceDescriber = defineDescriber<Service>('', 'Service', async ({
   const endpointsOf = (portName: string | undefined): string =>
     slices
       .flatMap((slice) =>
-        slice.endpoints
+        (slice.endpoints ?? [])
           .filter((endpoint) => endpoint.conditions?.ready !== false)
           .flatMap((endpoint) =>
             endpoint.addresses.flatMap((address) =>

@@ -1,0 +1,34 @@
+import type { Verb } from '#cli/verb';
+
+interface UpFlags {
+  readonly detach?: boolean;
+  readonly store: string;
+  readonly port: string;
+  readonly agentPort: string;
+  readonly nodeName?: string;
+  readonly containerd?: string;
+  readonly logLevel: string;
+}
+
+export const upVerb: Verb = {
+  declare: (program, run) => {
+    program
+      .command('up')
+      .description('run a whole cluster on this machine: a server and an agent')
+      .option('-d, --detach', 'in the background; `berth down` ends it')
+      .option('--store <store>', 'where the cluster is kept: sqlite, or memory (lost at the end)', 'sqlite')
+      .option('--port <port>', "the Kubernetes API's port", '6443')
+      .option('--agent-port <port>', 'the port that agents dial', '6444')
+      .option('--node-name <name>', "this node's name (default: this machine's hostname)")
+      .option('--containerd <socket>', "use this containerd instead of one of Berth's own")
+      .option('--log-level <level>', 'error, warn, info or debug', 'warn')
+      .action((flags: UpFlags) =>
+        run(async (context) => {
+          const { runUp } = await import('./run-up.ts');
+          return await runUp(flags, context);
+        }),
+      );
+  },
+};
+
+export type { UpFlags };

@@ -1,0 +1,28 @@
+import type { DeleteFlags } from '../delete-objects.ts';
+import type { Verb } from '../verb.ts';
+
+export const deleteVerb: Verb = {
+  declare: (program, run) => {
+    program
+      .command('delete')
+      .description('delete resources, and what belongs to them')
+      .argument('[type...]', 'a type and names, or type/name')
+      .option('-f, --filename <file...>', 'all that is in these files (- for stdin); of a Compose file, its stack')
+      .option('-p, --project-name <name>', "the Compose project's name")
+      .option('-l, --selector <labels>', 'only those with these labels')
+      .option('--all', 'all of the type')
+      .option('-A, --all-namespaces', 'in every namespace')
+      .option('--cascade <policy>', 'what belongs to them: background, foreground or orphan', 'background')
+      .option('--grace-period <seconds>', 'how long they may take to end')
+      .option('--force', 'at once, with no grace')
+      .option('--no-wait', 'do not wait until they are gone')
+      .option('--timeout <seconds>', 'how long to wait', '120')
+      .option('--ignore-not-found', 'say nothing of what does not exist')
+      .action((words: string[], flags: DeleteFlags, command) =>
+        run(async (context) => {
+          const [{ withConnection }, { deleteObjects }] = await Promise.all([import('../connection.ts'), import('../delete-objects.ts')]);
+          return await withConnection(context, command.optsWithGlobals(), (connection) => deleteObjects(context, connection, words, flags));
+        }),
+      );
+  },
+};
