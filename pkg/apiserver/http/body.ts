@@ -1,0 +1,114 @@
+/**
+ * Reads and decodes what clients send. Nothing here knows kinds: a body becomes plain JSON data, or a refusal that says what is
+ * wrong with it. Bounded in size, depth and time, because it runs before anyone has looked at what was sent.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import { duplicateFields, parseJson } from '#api/schema/json';
+import { messageOf, StatusError } from '#base/errors';
+import { YamlNestingError, yamlDocuments } from '#base/yaml-documents';
+import { encodingTypes, parseMediaType, unsupportedMediaType } from './media-type.ts';
+
+/** As Kubernetes' API server has it. */
+export const maximumBodyBytes = 3 * 1024 * 1024;
+/** How long a client may take to send its body, milliseconds. */
+export const bodyTimeout = 60_000;
+
+/** Decodes a protobuf body (`k8s\0`…) into JSON data; throws `StatusError` or any error that says why it cannot. */
+export type ProtobufDecoder = (bytes: Uint8Array) => object;
+
+/** The whole body. Throws `RequestEntityTooLarge`, `Timeout`, or `BadRequest` when the client breaks off. */
+export function readBody(request: IncomingMessage | Http2ServerRequest): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    if (Number(request.headers['content-length'] ?? 0) > maximumBodyBytes) {
+      reject(tooLarge());
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const timer = setTimeout(() => {
+      fail(new StatusError('Timeout', `the body did not arrive within ${bodyTimeout / 1000} s`, { code: 408 }));
+    }, bodyTimeout);
+    timer.unref();
+    const fail = (error: StatusError): void => {
+      clearTimeout(timer);
+      request.removeListener('data', onData);
+      reject(error);
+    };
+    const onData = (chunk: Buffer): void => {
+      size += chunk.length;
+      if (size > maximumBodyBytes) fail(tooLarge());
+      else chunks.push(chunk);
+    };
+    const broken = (): void => fail(new StatusError('BadRequest', 'the connection ended before the whole body had come'));
+    request.on('data', onData);
+    request.once('end', () => {
+      clearTimeout(timer);
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    });
+    request.once('error', broken);
+    request.once('close', broken);
+  });
+}
+
+export interface DecodedBody {
+  readonly value: unknown;
+  /** Paths of keys that occurred again in their object. */
+  readonly duplicates: readonly string[];
+}
+
+/** Decodes an object's body by its content type (JSON where none is given). Throws `UnsupportedMediaType` and `BadRequest`. */
+export function decodeBody(bytes: Buffer, contentType: string | undefined, decodeProtobuf: ProtobufDecoder): DecodedBody {
+  const type = contentType === undefined ? encodingTypes.json : parseMediaType(contentType)?.type;
+  switch (type) {
+    case encodingTypes.json:
+      return decodeJson(bytes);
+    case encodingTypes.yaml:
+      return decodeYaml(bytes);
+    case encodingTypes.protobuf:
+      try {
+        return { value: decodeProtobuf(bytes), duplicates: [] };
+      } catch (error) {
+        if (error instanceof StatusError) throw error;
+        throw new StatusError('BadRequest', `the protobuf body cannot be read: ${messageOf(error)}`, { cause: error });
+      }
+    default:
+      throw unsupportedMediaType(Object.values(encodingTypes));
+  }
+}
+
+export function decodeJson(bytes: Buffer): DecodedBody {
+  const source = bytes.toString('utf8');
+  return { value: parseJson(source), duplicates: duplicateFields(source) };
+}
+
+function decodeYaml(bytes: Buffer): DecodedBody {
+  const duplicates: string[] = [];
+  try {
+    const documents = yamlDocuments(bytes.toString('utf8'), {
+      version: '1.1',
+      customTags: (tags) => tags.filter((tag) => !isTimestamp(tag)),
+    });
+    const document = documents[0];
+    if (document === undefined || documents.length > 1) {
+      throw new StatusError('BadRequest', `the YAML body must hold one document, but holds ${documents.length}`);
+    }
+    for (const error of document.errors) {
+      if (error.code !== 'DUPLICATE_KEY') throw new StatusError('BadRequest', `yaml parse error: ${error.message}`, { cause: error });
+      duplicates.push(`line ${error.linePos?.[0].line ?? 0}`);
+    }
+    return { value: document.toJS({ maxAliasCount: 100 }), duplicates };
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
+    const why = error instanceof YamlNestingError ? `it is ${error.message}` : messageOf(error);
+    throw new StatusError('BadRequest', `the YAML body cannot be read: ${why}`, { cause: error });
+  }
+}
+
+function isTimestamp(tag: unknown): boolean {
+  return typeof tag === 'object' && tag !== null && 'tag' in tag && tag.tag === 'tag:yaml.org,2002:timestamp';
+}
+
+function tooLarge(): StatusError {
+  return new StatusError('RequestEntityTooLarge', `Request entity too large: limit is ${maximumBodyBytes}`);
+}

@@ -1,0 +1,137 @@
+/**
+ * Writes answers: an object, list, table or Status in the form that was negotiated. What the store holds is written as the
+ * bytes that it holds, never encoded again; a long list goes out in pieces, with a turn of the event loop between them.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createGzip } from 'node:zlib';
+import type { StatusError } from '#base/errors';
+import { type Encoding, encodingTypes, type ReplyForm } from './media-type.ts';
+
+export type Response = ServerResponse | Http2ServerResponse;
+
+/** Encodes an object with apiVersion and kind as a protobuf body. */
+export type ProtobufEncoder = (object: object) => Uint8Array;
+
+/** Replies shorter than this are not compressed. */
+const gzipFrom = 128 * 1024;
+/** Bytes written in one go. */
+const pieceSize = 256 * 1024;
+
+export interface ReplyHeaders {
+  readonly [name: string]: string | readonly string[];
+}
+
+const commonHeaders = { 'cache-control': 'no-cache, private' } as const;
+
+/** Encodes plain data. YAML's library is loaded when first used. */
+export async function encode(object: object, form: Pick<ReplyForm, 'encoding' | 'pretty'>, protobuf: ProtobufEncoder): Promise<Uint8Array> {
+  switch (form.encoding) {
+    case 'json':
+      return Buffer.from(form.pretty ? `${JSON.stringify(object, null, 2)}\n` : `${JSON.stringify(object)}\n`);
+    case 'yaml': {
+      const { stringify } = await import('yaml');
+      return Buffer.from(stringify(object, { aliasDuplicateObjects: false }));
+    }
+    case 'protobuf':
+      return protobuf(object);
+  }
+}
+
+export function contentType(encoding: Encoding): string {
+  return encodingTypes[encoding];
+}
+
+/** Sends a whole body, compressed where that is wanted and pays. */
+export async function sendBytes(
+  response: Response,
+  code: number,
+  type: string,
+  bytes: Uint8Array,
+  options: { readonly gzip: boolean; readonly headers?: ReplyHeaders } = { gzip: false },
+): Promise<void> {
+  if (options.gzip && bytes.length >= gzipFrom) {
+    await sendPieces(response, code, type, [bytes], options);
+    return;
+  }
+  response.writeHead(code, { ...commonHeaders, 'content-type': type, 'content-length': bytes.length, ...options.headers });
+  response.end(bytes);
+}
+
+/** Sends a body in pieces, joined to a sensible size, giving way to other work in between and to a client that reads slowly. */
+export async function sendPieces(
+  response: Response,
+  code: number,
+  type: string,
+  pieces: Iterable<Uint8Array>,
+  options: { readonly gzip: boolean; readonly headers?: ReplyHeaders },
+): Promise<void> {
+  response.writeHead(code, {
+    ...commonHeaders,
+    'content-type': type,
+    ...(options.gzip ? { 'content-encoding': 'gzip', vary: 'accept-encoding' } : {}),
+    ...options.headers,
+  });
+  const done = new Promise<void>((resolve) => response.once('close', resolve));
+  let sink: NodeJS.WritableStream = response;
+  if (options.gzip) {
+    const gzip = createGzip({ level: 1 });
+    gzip.on('error', () => response.destroy());
+    response.once('close', () => gzip.destroy());
+    gzip.pipe(response);
+    sink = gzip;
+  }
+  let joined: Uint8Array[] = [];
+  let size = 0;
+  const flush = async (): Promise<void> => {
+    const whole = Buffer.concat(joined, size);
+    joined = [];
+    size = 0;
+    if (!sink.write(whole)) await Promise.race([done, new Promise<void>((resolve) => sink.once('drain', resolve))]);
+    else await nextTurn();
+  };
+  for (const piece of pieces) {
+    joined.push(piece);
+    size += piece.length;
+    if (size < pieceSize) continue;
+    await flush();
+    if (response.destroyed || response.writableEnded) return;
+  }
+  sink.end(Buffer.concat(joined, size));
+}
+
+/** Sends an error as a Status, always as JSON: every client reads it by its content type. Ends the stream where a reply had begun. */
+export function sendError(response: Response, error: StatusError, headers: ReplyHeaders = {}): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const bytes = Buffer.from(`${JSON.stringify(error.toStatus())}\n`);
+  const retry = error.details?.retryAfterSeconds;
+  response.writeHead(error.code, {
+    ...commonHeaders,
+    'content-type': encodingTypes.json,
+    'content-length': bytes.length,
+    ...(retry === undefined ? {} : { 'retry-after': String(retry) }),
+    ...headers,
+  });
+  response.end(bytes);
+}
+
+/** Warnings as `Warning` headers (RFC 7234): at most 4 KiB of them, each at most 256 characters. */
+export function warningHeaders(warnings: readonly string[]): ReplyHeaders {
+  if (warnings.length === 0) return {};
+  const values: string[] = [];
+  let size = 0;
+  for (const warning of new Set(warnings)) {
+    const printable = [...warning].map((character) => (character < ' ' || character === '\u007f' ? ' ' : character)).join('');
+    const cut = printable.length > 256 ? `${printable.slice(0, 253)}...` : printable;
+    const value = `299 - "${cut.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+    const bytes = Buffer.from(value).toString('latin1');
+    size += bytes.length;
+    if (size > 4096) break;
+    values.push(bytes);
+  }
+  return { warning: values };
+}
