@@ -24,14 +24,3 @@ export function setOwn(object: MutableJsonObject, key: string, value: JsonValue)
   if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
   else object[key] = value;
 }
-
-/** Equality of JSON values; the order of an object's keys does not matter. */
-export function jsonEqual(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
-  if (left === right) return true;
-  if (isJsonList(left)) {
-    return isJsonList(right) && left.length === right.length && left.every((item, index) => jsonEqual(item, right[index]));
-  }
-  if (!isJsonObject(left) || !isJsonObject(right)) return false;
-  const keys = Object.keys(left);
-  return keys.length === Object.keys(right).length && keys.every((key) => Object.hasOwn(right, key) && jsonEqual(left[key], right[key]));
-}

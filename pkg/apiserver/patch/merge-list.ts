@@ -1,4 +1,5 @@
-import { isJsonObject, type JsonObject, type JsonValue, jsonEqual, ownValue } from './json-value.ts';
+import { deepEqual } from '#api/equality';
+import { isJsonObject, type JsonObject, type JsonValue, ownValue } from './json-value.ts';
 import { malformedPatch, unprocessablePatch } from './patch-errors.ts';
 
 /** A list whose strategy is `merge`, and what a strategic patch says of it. */
@@ -50,7 +51,7 @@ function mergeObjects(list: ListPatch, mergeKey: string): readonly JsonValue[] {
     } else if (directive === 'delete') {
       const value = ownValue(item, mergeKey);
       if (value === undefined) throw malformedPatch(`delete patch type with no merge key defined: ${mergeKey} is missing`);
-      original = original.filter((element) => !(isJsonObject(element) && jsonEqual(ownValue(element, mergeKey), value)));
+      original = original.filter((element) => !(isJsonObject(element) && deepEqual(ownValue(element, mergeKey), value)));
     } else {
       throw malformedPatch(`unknown patch type: ${JSON.stringify(directive)} in a list; $patch must be replace or delete`);
     }
@@ -60,7 +61,7 @@ function mergeObjects(list: ListPatch, mergeKey: string): readonly JsonValue[] {
   for (const change of changes) {
     const value = ownValue(change, mergeKey);
     if (value === undefined) throw malformedPatch(`${JSON.stringify(change)} does not contain declared merge key: ${mergeKey}`);
-    const index = merged.findIndex((element) => isJsonObject(element) && jsonEqual(ownValue(element, mergeKey), value));
+    const index = merged.findIndex((element) => isJsonObject(element) && deepEqual(ownValue(element, mergeKey), value));
     const present = merged[index];
     if (isJsonObject(present)) merged[index] = list.mergeElement(present, change);
     else merged.push(list.newElement(change));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isJsonObject, type JsonObject, type JsonValue, jsonEqual } from './json-value.ts';
+import { deepEqual } from '#api/equality';
+import { isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 import { applyMergePatch } from './merge-patch.ts';
 
 /** The merge patch between two objects without nulls. */
@@ -10,7 +11,7 @@ function diff(from: JsonObject, to: JsonObject): JsonObject {
   for (const [key, value] of Object.entries(to)) {
     const before = Object.hasOwn(from, key) ? from[key] : undefined;
     if (isJsonObject(before) && isJsonObject(value)) patch[key] = diff(before, value);
-    else if (!jsonEqual(before, value)) patch[key] = value;
+    else if (!deepEqual(before, value)) patch[key] = value;
   }
   return patch;
 }

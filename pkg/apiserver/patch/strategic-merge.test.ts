@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { deepEqual } from '#api/equality';
 import { StatusError } from '#base/errors';
-import { isJsonList, isJsonObject, type JsonObject, type JsonValue, jsonEqual } from './json-value.ts';
+import { isJsonList, isJsonObject, type JsonObject, type JsonValue } from './json-value.ts';
 import { applyStrategicMerge, type FieldRules, type TypeRules } from './strategic-merge.ts';
 
 function type(fields: Record<string, FieldRules>): TypeRules {
@@ -178,7 +179,7 @@ function diff(from: JsonObject, to: JsonObject, of: TypeRules | undefined): Json
   for (const key of Object.keys(from)) if (!Object.hasOwn(to, key)) patch[key] = null;
   for (const [key, value] of Object.entries(to)) {
     const before = Object.hasOwn(from, key) ? from[key] : undefined;
-    if (jsonEqual(before, value)) continue;
+    if (deepEqual(before, value)) continue;
     const field = of?.field(key);
     if (isJsonObject(before) && isJsonObject(value)) {
       patch[key] = field?.strategies.includes('replace') ? value : diff(before, value, field?.below);

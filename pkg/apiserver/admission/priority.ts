@@ -1,0 +1,47 @@
+import { pods, priorityClasses } from '#api/shapes/resources';
+import type { Pod } from '#api/shapes/types/core-v1';
+import type { PriorityClass } from '#api/shapes/types/scheduling-v1';
+import type { WatchCache } from '#storage/watch-cache';
+import { type AdmissionStep, forbidden } from './admission.ts';
+
+/** A pod's priority is its class's; whoever writes a pod does not choose the number. Without a class: the one marked as default, else 0. */
+export function priority(cache: WatchCache): AdmissionStep {
+  const classes = cache.resource(priorityClasses);
+  return {
+    name: 'priority',
+    resources: [pods],
+    mutate: async (request) => {
+      if (request.operation !== 'create' || request.subresource !== undefined) return;
+      const { spec } = request.object as Pod;
+      const given = spec.priority;
+      const name = spec.priorityClassName ?? '';
+      const chosen = name === '' ? await findDefault() : await find(name);
+      if (name !== '' && chosen === undefined) throw forbidden(request, `no PriorityClass with name ${name} was found`);
+      const value = chosen?.value ?? 0;
+      if (given !== undefined && given !== value) {
+        throw forbidden(
+          request,
+          `the integer value of priority (${given}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
+        );
+      }
+      spec.priority = value;
+      spec.preemptionPolicy ??= chosen?.preemptionPolicy ?? 'PreemptLowerPriority';
+      if (chosen?.metadata.name !== undefined) spec.priorityClassName = chosen.metadata.name;
+    },
+  };
+
+  async function find(name: string): Promise<PriorityClass | undefined> {
+    return (classes.peek({ name }) ?? (await classes.get({ name })))?.object as PriorityClass | undefined;
+  }
+
+  /** Of several defaults the lowest counts, as in Kubernetes. */
+  async function findDefault(): Promise<PriorityClass | undefined> {
+    const { items } = await classes.list({ at: 'any' });
+    let lowest: PriorityClass | undefined;
+    for (const item of items) {
+      const found = item.object as PriorityClass;
+      if (found.globalDefault === true && (lowest === undefined || (found.value ?? 0) < (lowest.value ?? 0))) lowest = found;
+    }
+    return lowest;
+  }
+}

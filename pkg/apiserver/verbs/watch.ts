@@ -1,0 +1,138 @@
+/**
+ * Watches: the cache's events of one resource as a client with these selectors sees them, in its version, with bookmarks. A consumer that falls
+ * behind further than the cache keeps for it is dropped: its watch ends, and it resumes from what it saw last.
+ */
+import { apiVersionOf, type KubernetesObject } from '#api/object';
+import type { Clock } from '#base/clock';
+import { SlowConsumerError } from '#storage/backend';
+import type { CachedObject } from '#storage/cached-object';
+import type { ResourceWatch, ResourceWatchBatch } from '#storage/resource-watch';
+import { type CacheEvent, selectEvent } from '#storage/watch-event';
+import { MadeObject, type ServedEvent, type ServedObject } from './answer.ts';
+
+/** Milliseconds between bookmarks: well below the minute after which silent connections are cut on the way. */
+export const bookmarkInterval = 45_000;
+
+export interface WatchedEvents {
+  readonly source: ResourceWatch;
+  readonly resource: { readonly group: string; readonly version: string; readonly kind: string };
+  readonly clock: Clock;
+  matches(object: CachedObject): boolean;
+  serve(object: CachedObject): ServedObject;
+  /** Bookmarks now and then, and one before the end. */
+  readonly bookmarks: boolean;
+  /** A bookmark at the end of the initial events, marked as that. */
+  readonly markInitialEnd: boolean;
+  /** Milliseconds; undefined: no end. */
+  readonly timeout: number | undefined;
+  /** Told when the consumer was too slow and the watch ends for that. */
+  dropped(): void;
+}
+
+/** Batches of events, never empty. Returns when the source ends, the timeout passes, or the consumer was too slow; breaking off releases the source. */
+export async function* watchEvents(watch: WatchedEvents): AsyncGenerator<readonly ServedEvent[]> {
+  const { source, clock } = watch;
+  const iterator = source[Symbol.asyncIterator]();
+  const wake = new Wake(clock, watch.bookmarks, watch.timeout);
+  // Up to where the consumer has been given everything: bookmarks never run ahead of it.
+  let passed = 0;
+  try {
+    let pending = wake.listen(iterator.next());
+    for (;;) {
+      const what = await wake.next();
+      if (what === 'events') {
+        const result = await pending;
+        if (result.done === true) return;
+        const events = translate(watch, result.value);
+        passed = Math.max(passed, result.value.revision);
+        if (events.length > 0) yield events;
+        pending = wake.listen(iterator.next());
+      } else {
+        const revision = Math.max(passed, source.progress());
+        if (watch.bookmarks && revision > 0) yield [bookmark(watch, revision)];
+        if (what === 'timeout') return;
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof SlowConsumerError)) throw error;
+    watch.dropped();
+  } finally {
+    wake.stop();
+    await iterator.return?.();
+  }
+}
+
+function translate(watch: WatchedEvents, batch: ResourceWatchBatch): ServedEvent[] {
+  const events: ServedEvent[] = [];
+  for (const event of batch.events) {
+    const selected = selectEvent(event, watch.matches);
+    if (selected !== undefined) events.push({ type: selected.type, object: watch.serve(selected.object) });
+  }
+  if (batch.initialEnd && watch.markInitialEnd) events.push(bookmark(watch, batch.revision, { 'k8s.io/initial-events-end': 'true' }));
+  return events;
+}
+
+/** Whether a client with these selectors is told anything of the event. */
+export function concerns(event: CacheEvent, matches: (object: CachedObject) => boolean): boolean {
+  return selectEvent(event, matches) !== undefined;
+}
+
+function bookmark(watch: WatchedEvents, revision: number, annotations?: Record<string, string>): ServedEvent {
+  const object: KubernetesObject = {
+    kind: watch.resource.kind,
+    apiVersion: apiVersionOf(watch.resource),
+    metadata: { resourceVersion: String(revision), ...(annotations === undefined ? {} : { annotations }) },
+  };
+  return { type: 'BOOKMARK', object: new MadeObject(Object.freeze(object)) };
+}
+
+type Reason = 'events' | 'bookmark' | 'timeout';
+
+/** What a watch waits for, without a race over promises that live as long as it does. */
+class Wake {
+  readonly #clock: Clock;
+  readonly #due = new Set<Reason>();
+  readonly #timers: { cancel(): void }[] = [];
+  #resolve: (() => void) | undefined;
+
+  constructor(clock: Clock, bookmarks: boolean, timeout: number | undefined) {
+    this.#clock = clock;
+    if (bookmarks) this.#tick();
+    if (timeout !== undefined) this.#timers.push(clock.schedule(timeout, () => this.#raise('timeout')));
+  }
+
+  listen<T>(promise: Promise<T>): Promise<T> {
+    const raise = (): void => this.#raise('events');
+    promise.then(raise, raise);
+    return promise;
+  }
+
+  async next(): Promise<Reason> {
+    while (this.#due.size === 0) {
+      await new Promise<void>((resolve) => {
+        this.#resolve = resolve;
+      });
+    }
+    const reason = (['events', 'timeout', 'bookmark'] as const).find((one) => this.#due.has(one)) ?? 'events';
+    this.#due.delete(reason);
+    return reason;
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) timer.cancel();
+  }
+
+  #tick(): void {
+    this.#timers[0] = this.#clock.schedule(bookmarkInterval, () => {
+      this.#raise('bookmark');
+      this.#tick();
+    });
+  }
+
+  #raise(reason: Reason): void {
+    this.#due.add(reason);
+    const resolve = this.#resolve;
+    this.#resolve = undefined;
+    resolve?.();
+  }
+}
