@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { backoffDelay } from '#base/backoff';
 import { messageOf } from '#base/errors';
-import { type BerthHome, berthHome } from '#cli/home';
 import { connect } from '#cli/connection';
+import { type BerthHome, berthHome } from '#cli/home';
 import { createJoinToken } from '#cli/join-tokens';
 import { findProcess, type ProcessRecord, recordProcess } from '#cli/processes';
 import { exitCodes, UsageError, type VerbContext } from '#cli/verb';
@@ -35,7 +35,17 @@ export async function runUp(flags: UpFlags, context: VerbContext): Promise<numbe
   try {
     const stop = context.signal;
     await Promise.all([
-      keepRunning(home, context, 'server', () => ['server', '--store', flags.store, '--port', flags.port, '--agent-port', flags.agentPort, '--log-level', flags.logLevel]),
+      keepRunning(home, context, 'server', () => [
+        'server',
+        '--store',
+        flags.store,
+        '--port',
+        flags.port,
+        '--agent-port',
+        flags.agentPort,
+        '--log-level',
+        flags.logLevel,
+      ]),
       keepRunning(home, context, 'agent', async () => {
         await waitUntilReady(home, context, flags);
         return await agentArguments(home, context, flags);
@@ -52,7 +62,12 @@ async function detach(home: BerthHome, flags: UpFlags, context: VerbContext): Pr
   const options = ['--store', flags.store, '--port', flags.port, '--agent-port', flags.agentPort, '--log-level', flags.logLevel];
   if (flags.nodeName !== undefined) options.push('--node-name', flags.nodeName);
   if (flags.containerd !== undefined) options.push('--containerd', flags.containerd);
-  const child = spawn(process.execPath, [main, 'up', ...options], { detached: true, stdio: ['ignore', log.fd, log.fd], env: environmentOf(home, context), cwd: '/' });
+  const child = spawn(process.execPath, [main, 'up', ...options], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    env: environmentOf(home, context),
+    cwd: '/',
+  });
   child.unref();
   await log.close();
   await waitUntilReady(home, context, flags, child);
@@ -62,7 +77,12 @@ async function detach(home: BerthHome, flags: UpFlags, context: VerbContext): Pr
 }
 
 /** Starts the process, and again whenever it ends, until the signal aborts; then ends it. One that runs already is taken up. */
-async function keepRunning(home: BerthHome, context: VerbContext, name: string, argumentsOf: () => readonly string[] | Promise<readonly string[]>): Promise<void> {
+async function keepRunning(
+  home: BerthHome,
+  context: VerbContext,
+  name: string,
+  argumentsOf: () => readonly string[] | Promise<readonly string[]>,
+): Promise<void> {
   let failures = 0;
   while (!context.signal.aborted) {
     const began = context.clock.monotonic();
@@ -84,7 +104,12 @@ async function keepRunning(home: BerthHome, context: VerbContext, name: string, 
 
 async function runChild(home: BerthHome, context: VerbContext, name: string, options: readonly string[]): Promise<void> {
   const log = await open(join(home.logs, `${name}.log`), 'a', 0o600);
-  const child = spawn(process.execPath, [main, ...options], { detached: true, stdio: ['ignore', log.fd, log.fd], env: environmentOf(home, context), cwd: '/' });
+  const child = spawn(process.execPath, [main, ...options], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    env: environmentOf(home, context),
+    cwd: '/',
+  });
   await log.close();
   if (child.pid === undefined) throw new Error('the process could not be started');
   const ended = new Promise<void>((resolve, reject) => {
@@ -141,22 +166,31 @@ async function waitUntilReady(home: BerthHome, context: VerbContext, flags: UpFl
       connection.close();
     }
   });
-
 }
 
 async function waitUntilNodeReady(home: BerthHome, context: VerbContext, child: ChildProcess): Promise<void> {
   await poll(context, child, home, 'the node did not become ready', async () => {
     const connection = await connect(context, { kubeconfig: home.kubeconfig });
     try {
-      const list = await connection.json<{ items: { status?: { conditions?: { type: string; status: string }[] } }[] }>({ path: '/api/v1/nodes' });
-      return list.items.some((node) => node.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'));
+      const list = await connection.json<{ items: { status?: { conditions?: { type: string; status: string }[] } }[] }>({
+        path: '/api/v1/nodes',
+      });
+      return list.items.some((node) =>
+        node.status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'),
+      );
     } finally {
       connection.close();
     }
   });
 }
 
-async function poll(context: VerbContext, child: ChildProcess | undefined, home: BerthHome, failure: string, attempt: () => Promise<boolean>): Promise<void> {
+async function poll(
+  context: VerbContext,
+  child: ChildProcess | undefined,
+  home: BerthHome,
+  failure: string,
+  attempt: () => Promise<boolean>,
+): Promise<void> {
   const deadline = context.clock.monotonic() + readyWithin;
   let reason = '';
   for (;;) {
@@ -168,7 +202,10 @@ async function poll(context: VerbContext, child: ChildProcess | undefined, home:
     const ended = child !== undefined && child.exitCode !== null;
     if (ended || context.clock.monotonic() > deadline) {
       const tail = await lastLines(home);
-      throw new UsageError(`${failure}${ended ? ' (berth up ended)' : ` within ${readyWithin / 1000} s`}${reason === '' ? '' : `: ${reason}`}${tail}`, `Its logs are in ${home.logs}.`);
+      throw new UsageError(
+        `${failure}${ended ? ' (berth up ended)' : ` within ${readyWithin / 1000} s`}${reason === '' ? '' : `: ${reason}`}${tail}`,
+        `Its logs are in ${home.logs}.`,
+      );
     }
     await context.clock.sleep(100, context.signal);
   }
@@ -176,6 +213,12 @@ async function poll(context: VerbContext, child: ChildProcess | undefined, home:
 
 async function lastLines(home: BerthHome): Promise<string> {
   const logs = await Promise.all(['up', 'server', 'agent'].map((name) => readFile(join(home.logs, `${name}.log`), 'utf8').catch(() => '')));
-  const lines = logs.flatMap((text) => text.trimEnd().split('\n').filter((line) => line !== '').slice(-3));
+  const lines = logs.flatMap((text) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .filter((line) => line !== '')
+      .slice(-3),
+  );
   return lines.length === 0 ? '' : `\n  ${lines.join('\n  ')}`;
 }

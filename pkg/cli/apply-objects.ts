@@ -19,14 +19,33 @@ interface Work extends Manifest {
 
 type Outcome = 'created' | 'configured' | 'unchanged';
 
-const first: readonly string[] = ['Namespace', 'CustomResourceDefinition', 'PriorityClass', 'StorageClass', 'ServiceAccount', 'Secret', 'ConfigMap', 'PersistentVolume', 'PersistentVolumeClaim', 'Service'];
+const first: readonly string[] = [
+  'Namespace',
+  'CustomResourceDefinition',
+  'PriorityClass',
+  'StorageClass',
+  'ServiceAccount',
+  'Secret',
+  'ConfigMap',
+  'PersistentVolume',
+  'PersistentVolumeClaim',
+  'Service',
+];
 
 export interface ApplyFlags {
   readonly dryRun?: boolean;
 }
 
 /** What became of each object; those that failed are told on stderr and make the exit code 1. */
-export async function applyObjects(context: VerbContext, connection: Connection, manifests: readonly Manifest[], flags: ApplyFlags): Promise<{ readonly exitCode: number; readonly applied: readonly { readonly resource: MappedResource; readonly object: KubernetesObject }[] }> {
+export async function applyObjects(
+  context: VerbContext,
+  connection: Connection,
+  manifests: readonly Manifest[],
+  flags: ApplyFlags,
+): Promise<{
+  readonly exitCode: number;
+  readonly applied: readonly { readonly resource: MappedResource; readonly object: KubernetesObject }[];
+}> {
   const work = await Promise.all(manifests.map((manifest) => resolveWork(connection, manifest)));
   const rank = (item: Work): number => (first.includes(item.object.kind) ? first.indexOf(item.object.kind) : first.length);
   const applied: { resource: MappedResource; object: KubernetesObject }[] = [];
@@ -50,13 +69,24 @@ async function resolveWork(connection: Connection, manifest: Manifest): Promise<
   const { group, version } = parseApiVersion(object.apiVersion);
   const resource = (await connection.mapper()).findKind(group, version, object.kind);
   if (resource === undefined) {
-    throw new UsageError(`${where}: the server has no kind "${object.kind}" in version "${apiVersionOf({ group, version })}"`, 'Nothing was applied. kubectl api-resources lists what there is.');
+    throw new UsageError(
+      `${where}: the server has no kind "${object.kind}" in version "${apiVersionOf({ group, version })}"`,
+      'Nothing was applied. kubectl api-resources lists what there is.',
+    );
   }
-  if (object.metadata.name === undefined) throw new UsageError(`${where}: ${object.kind}: metadata.name is missing`, 'Nothing was applied. apply needs a name; kubectl create takes generateName.');
+  if (object.metadata.name === undefined)
+    throw new UsageError(
+      `${where}: ${object.kind}: metadata.name is missing`,
+      'Nothing was applied. apply needs a name; kubectl create takes generateName.',
+    );
   return { ...manifest, resource, namespace: resource.namespaced ? (object.metadata.namespace ?? connection.namespace) : undefined };
 }
 
-async function applyOne(connection: Connection, { object, resource, namespace }: Work, flags: ApplyFlags): Promise<{ outcome: Outcome; object: KubernetesObject }> {
+async function applyOne(
+  connection: Connection,
+  { object, resource, namespace }: Work,
+  flags: ApplyFlags,
+): Promise<{ outcome: Outcome; object: KubernetesObject }> {
   const query = `?fieldManager=berth-apply&fieldValidation=Strict${flags.dryRun ? '&dryRun=All' : ''}`;
   const wanted = withLastApplied({ ...object, metadata: { ...object.metadata, ...(namespace === undefined ? {} : { namespace }) } });
   const path = pathOf(resource, namespace, object.metadata.name);
@@ -69,7 +99,12 @@ async function applyOne(connection: Connection, { object, resource, namespace }:
       if (!hasReason(error, 'NotFound') || error.details?.name !== object.metadata.name) throw error;
     }
     try {
-      const created = await connection.json<KubernetesObject>({ method: 'POST', path: `${pathOf(resource, namespace)}${query}`, contentType: 'application/json', body: JSON.stringify(wanted) });
+      const created = await connection.json<KubernetesObject>({
+        method: 'POST',
+        path: `${pathOf(resource, namespace)}${query}`,
+        contentType: 'application/json',
+        body: JSON.stringify(wanted),
+      });
       return { outcome: 'created', object: created };
     } catch (error) {
       if (!hasReason(error, 'AlreadyExists') || attempt >= 5) throw error;
@@ -77,7 +112,14 @@ async function applyOne(connection: Connection, { object, resource, namespace }:
   }
 }
 
-async function changeOne(connection: Connection, resource: MappedResource, path: string, query: string, wanted: KubernetesObject, current: KubernetesObject): Promise<{ outcome: Outcome; object: KubernetesObject }> {
+async function changeOne(
+  connection: Connection,
+  resource: MappedResource,
+  path: string,
+  query: string,
+  wanted: KubernetesObject,
+  current: KubernetesObject,
+): Promise<{ outcome: Outcome; object: KubernetesObject }> {
   const typeName = typeTable.nameOfKind(resource.group, resource.version, resource.kind);
   const lastApplied = current.metadata.annotations?.[lastAppliedAnnotation];
   const original = lastApplied === undefined ? undefined : withLastApplied(JSON.parse(lastApplied) as KubernetesObject);

@@ -11,7 +11,12 @@ type JsonObject = Record<string, Json>;
 export const lastAppliedAnnotation = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /** Undefined: nothing to change. `typeName` (`core.v1.Pod`) is undefined for kinds without a table, which gives a JSON merge patch. */
-export function computeApplyPatch(typeName: string | undefined, original: JsonObject | undefined, modified: JsonObject, current: JsonObject): JsonObject | undefined {
+export function computeApplyPatch(
+  typeName: string | undefined,
+  original: JsonObject | undefined,
+  modified: JsonObject,
+  current: JsonObject,
+): JsonObject | undefined {
   const patch = diffObjects(typeName, original ?? {}, modified, current);
   return Object.keys(patch).length === 0 ? undefined : patch;
 }
@@ -34,11 +39,19 @@ function diffObjects(typeName: string | undefined, original: JsonObject, modifie
   return patch;
 }
 
-function diffField(patch: JsonObject, name: string, field: FieldDescription | undefined, original: Json, wanted: Json, current: Json): void {
+function diffField(
+  patch: JsonObject,
+  name: string,
+  field: FieldDescription | undefined,
+  original: Json,
+  wanted: Json,
+  current: Json,
+): void {
   if (isObject(wanted) && isObject(current)) {
     const inner = field !== undefined && field.shape === 'single' ? field.type : undefined;
     const nested = diffObjects(inner, isObject(original) ? original : {}, wanted, current);
-    if (field?.patchStrategy.includes('retainKeys') && Object.keys(current).some((key) => !(key in wanted))) nested.$retainKeys = Object.keys(wanted);
+    if (field?.patchStrategy.includes('retainKeys') && Object.keys(current).some((key) => !(key in wanted)))
+      nested.$retainKeys = Object.keys(wanted);
     if (Object.keys(nested).length > 0) patch[name] = nested;
   } else if (Array.isArray(wanted) && Array.isArray(current) && field?.patchStrategy.includes('merge')) {
     diffList(patch, name, field, Array.isArray(original) ? original : [], wanted, current);
@@ -62,7 +75,8 @@ function diffList(patch: JsonObject, name: string, field: FieldDescription, orig
     if (!isObject(item) || existing === undefined) items.push(item);
     else {
       const nested = diffObjects(field.type, byKey(original, keyOf(item)) ?? {}, item, existing);
-      if (field.patchStrategy.includes('retainKeys') && Object.keys(existing).some((other) => !(other in item))) nested.$retainKeys = Object.keys(item);
+      if (field.patchStrategy.includes('retainKeys') && Object.keys(existing).some((other) => !(other in item)))
+        nested.$retainKeys = Object.keys(item);
       if (Object.keys(nested).length > 0) items.push({ ...nested, [key]: keyOf(item) });
     }
   }

@@ -2,8 +2,9 @@
  * The cluster as a verb sees it: which server, which namespace, a typed client, and raw requests for what has no type (tables, logs, discovery).
  * One per command; it is made without a word to the server.
  */
-import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+
 import type { IncomingMessage } from 'node:http';
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Readable } from 'node:stream';
 import type { KubernetesList, KubernetesObject, ResourceType } from '#api/object';
 import { codeOf, messageOf, StatusError } from '#base/errors';
@@ -65,7 +66,9 @@ export class Connection {
 
   /** What the server serves; asked once. */
   mapper(): Promise<ResourceMapper> {
-    this.#mapper ??= Promise.all(['/api', '/apis'].map((path) => this.json<DiscoveryDocument>({ path, accept: discoveryAccept }))).then((documents) => new ResourceMapper(documents));
+    this.#mapper ??= Promise.all(['/api', '/apis'].map((path) => this.json<DiscoveryDocument>({ path, accept: discoveryAccept }))).then(
+      (documents) => new ResourceMapper(documents),
+    );
     return this.#mapper;
   }
 
@@ -108,7 +111,10 @@ export async function connect(context: VerbContext, flags: GlobalFlags): Promise
   const paths = kubeconfigPaths(flags.kubeconfig, context.environment.KUBECONFIG, [home.kubeconfig]);
   const config = await loadKubeconfig(paths);
   if (config.clusters.length === 0) {
-    throw new UsageError(`there is no cluster to talk to: ${paths.join(', ')} ${paths.length === 1 ? 'does' : 'do'} not exist or name none`, '`berth up` starts one on this machine; --kubeconfig names another.');
+    throw new UsageError(
+      `there is no cluster to talk to: ${paths.join(', ')} ${paths.length === 1 ? 'does' : 'do'} not exist or name none`,
+      '`berth up` starts one on this machine; --kubeconfig names another.',
+    );
   }
   let options: ConnectionOptions;
   try {
@@ -120,7 +126,11 @@ export async function connect(context: VerbContext, flags: GlobalFlags): Promise
 }
 
 /** Runs `action` with a connection and closes it afterwards. */
-export async function withConnection<T>(context: VerbContext, flags: GlobalFlags, action: (connection: Connection) => Promise<T>): Promise<T> {
+export async function withConnection<T>(
+  context: VerbContext,
+  flags: GlobalFlags,
+  action: (connection: Connection) => Promise<T>,
+): Promise<T> {
   const connection = await connect(context, flags);
   try {
     return await action(connection);
@@ -157,7 +167,10 @@ function parseFailure(code: number, text: string): StatusError {
 function unreachable(server: string, error: unknown): Error {
   const code = codeOf(error);
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH' || code === 'ETIMEDOUT') {
-    return new UsageError(`the server ${server} cannot be reached (${code})`, '`berth up` starts a server on this machine; its log is in $BERTH_HOME/logs.');
+    return new UsageError(
+      `the server ${server} cannot be reached (${code})`,
+      '`berth up` starts a server on this machine; its log is in $BERTH_HOME/logs.',
+    );
   }
   return new UsageError(`the connection to ${server} failed: ${messageOf(error)}`);
 }

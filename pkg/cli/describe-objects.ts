@@ -1,7 +1,8 @@
 /** `berth describe`: an object, what belongs to it, and its events. */
+
+import { apiVersionOf, type KubernetesList, type KubernetesObject } from '#api/object';
 import { events } from '#api/shapes/resources';
 import type { Event } from '#api/shapes/types/core-v1';
-import { apiVersionOf, type KubernetesList, type KubernetesObject } from '#api/object';
 import { formatAge } from './ages.ts';
 import { type Connection, pathOf } from './connection.ts';
 import { describeFields } from './describe/generic.ts';
@@ -16,7 +17,12 @@ export interface DescribeFlags {
   readonly selector?: string;
 }
 
-export async function describeObjects(context: VerbContext, connection: Connection, words: readonly string[], flags: DescribeFlags): Promise<number> {
+export async function describeObjects(
+  context: VerbContext,
+  connection: Connection,
+  words: readonly string[],
+  flags: DescribeFlags,
+): Promise<number> {
   const selections = await selectObjects(connection, words);
   const objects = (await Promise.all(selections.map((selection) => fetch(connection, selection, flags)))).flat();
   if (objects.length === 0) throw new UsageError('there is nothing to describe', 'berth get shows what there is.');
@@ -44,19 +50,37 @@ async function describeObject(context: VerbContext, connection: Connection, obje
     ['Name', metadata.name],
     ['Namespace', metadata.namespace],
     ['Labels', renderMap(metadata.labels)],
-    ['Annotations', renderMap(Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([key]) => !key.endsWith('last-applied-configuration'))), ': ')],
+    [
+      'Annotations',
+      renderMap(
+        Object.fromEntries(Object.entries(metadata.annotations ?? {}).filter(([key]) => !key.endsWith('last-applied-configuration'))),
+        ': ',
+      ),
+    ],
     ['Created', metadata.creationTimestamp ?? undefined],
   ];
-  const body = describer === undefined ? describeFields(object) : await describer.describe(object, { client: connection.client, clock: context.clock });
+  const body =
+    describer === undefined
+      ? describeFields(object)
+      : await describer.describe(object, { client: connection.client, clock: context.clock });
   return [...renderSections([...head, ...body]), ...(await describeEvents(context, connection, object))];
 }
 
 async function describeEvents(context: VerbContext, connection: Connection, object: KubernetesObject): Promise<string[]> {
   const { name = '', namespace, uid = '' } = object.metadata;
   const selector = `involvedObject.kind=${object.kind},involvedObject.name=${name}${namespace === undefined ? '' : `,involvedObject.uid=${uid}`}`;
-  const found = (await connection.client.list(events, { ...(namespace === undefined ? {} : { namespace }), fieldSelector: selector })).items;
+  const found = (await connection.client.list(events, { ...(namespace === undefined ? {} : { namespace }), fieldSelector: selector }))
+    .items;
   if (found.length === 0) return ['Events:  <none>'];
-  return ['Events:', ...indentTable(renderTable({ headers: ['Type', 'Reason', 'Age', 'From', 'Message'], rows: sortEvents(found).map((event) => eventRow(event, context)) }))];
+  return [
+    'Events:',
+    ...indentTable(
+      renderTable({
+        headers: ['Type', 'Reason', 'Age', 'From', 'Message'],
+        rows: sortEvents(found).map((event) => eventRow(event, context)),
+      }),
+    ),
+  ];
 }
 
 /** Oldest first, by when each was last seen. */

@@ -1,6 +1,7 @@
 /** `berth get`: tables as the server draws them, or objects in another form; with `-w` also what changes after. */
-import { StringDecoder } from 'node:string_decoder';
+
 import type { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import type { KubernetesList, KubernetesObject } from '#api/object';
 import { hasReason, StatusError } from '#base/errors';
 import { type Connection, pathOf } from './connection.ts';
@@ -61,14 +62,22 @@ async function fetchObjects(connection: Connection, selection: Selection, flags:
   const items: KubernetesObject[] = [];
   let next = '';
   do {
-    const list: KubernetesList<KubernetesObject> = await connection.json({ path: `${pathOf(resource, namespace)}${queryOf(flags, { limit: '500', ...(next === '' ? {} : { continue: next }) })}` });
+    const list: KubernetesList<KubernetesObject> = await connection.json({
+      path: `${pathOf(resource, namespace)}${queryOf(flags, { limit: '500', ...(next === '' ? {} : { continue: next }) })}`,
+    });
     items.push(...list.items.map((item) => ({ ...item, apiVersion: list.apiVersion, kind: resource.kind })));
     next = list.metadata.continue ?? '';
   } while (next !== '');
   return items;
 }
 
-async function getTables(context: VerbContext, connection: Connection, selections: readonly Selection[], format: { readonly wide: boolean }, flags: GetFlags): Promise<number> {
+async function getTables(
+  context: VerbContext,
+  connection: Connection,
+  selections: readonly Selection[],
+  format: { readonly wide: boolean },
+  flags: GetFlags,
+): Promise<number> {
   let exitCode: number = exitCodes.ok;
   let printed = 0;
   const byResource = new Map<MappedResource, Selection[]>();
@@ -89,12 +98,23 @@ async function getTables(context: VerbContext, connection: Connection, selection
     const rows = tables.flatMap((table) => table.rows);
     if (rows.length > 0 && !flags.watchOnly) {
       if (printed > 0) context.stdout.write('\n');
-      const prefix = byResource.size > 1 ? `${resource.singular === '' ? resource.plural : resource.singular}${resource.group === '' ? '' : `.${resource.group}`}/` : '';
+      const prefix =
+        byResource.size > 1
+          ? `${resource.singular === '' ? resource.plural : resource.singular}${resource.group === '' ? '' : `.${resource.group}`}/`
+          : '';
       printTable(context, { ...tables[0]!, rows }, format, flags, prefix, flags.headers);
       printed += rows.length;
     }
     if (flags.watch || flags.watchOnly) {
-      await watchTable(context, connection, group[0]!, tables[0]?.metadata.resourceVersion, format, flags, rows.length === 0 || flags.watchOnly === true);
+      await watchTable(
+        context,
+        connection,
+        group[0]!,
+        tables[0]?.metadata.resourceVersion,
+        format,
+        flags,
+        rows.length === 0 || flags.watchOnly === true,
+      );
       return exitCode;
     }
   }
@@ -126,15 +146,34 @@ async function fetchTable(connection: Connection, { resource, name }: Selection,
   return { ...first!, rows };
 }
 
-function printTable(context: VerbContext, table: Table, format: { readonly wide: boolean }, flags: GetFlags, prefix: string, headers: boolean): void {
-  const shown = table.columnDefinitions.map((column, index) => ({ column, index })).filter(({ column }) => format.wide || column.priority === 0);
+function printTable(
+  context: VerbContext,
+  table: Table,
+  format: { readonly wide: boolean },
+  flags: GetFlags,
+  prefix: string,
+  headers: boolean,
+): void {
+  const shown = table.columnDefinitions
+    .map((column, index) => ({ column, index }))
+    .filter(({ column }) => format.wide || column.priority === 0);
   const withNamespace = flags.allNamespaces === true && table.rows.some((row) => row.object.metadata.namespace !== undefined);
   const rows = table.rows.map((row) => [
     ...(withNamespace ? [row.object.metadata.namespace ?? ''] : []),
     ...shown.map(({ index }, position) => `${position === 0 ? prefix : ''}${cellText(row.cells[index])}`),
-    ...(flags.showLabels ? [Object.entries(row.object.metadata.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(',') || '<none>'] : []),
+    ...(flags.showLabels
+      ? [
+          Object.entries(row.object.metadata.labels ?? {})
+            .map(([key, value]) => `${key}=${value}`)
+            .join(',') || '<none>',
+        ]
+      : []),
   ]);
-  const names = [...(withNamespace ? ['Namespace'] : []), ...shown.map(({ column }) => column.name), ...(flags.showLabels ? ['Labels'] : [])];
+  const names = [
+    ...(withNamespace ? ['Namespace'] : []),
+    ...shown.map(({ column }) => column.name),
+    ...(flags.showLabels ? ['Labels'] : []),
+  ];
   for (const line of renderTable({ headers: names, rows }, { headers })) context.stdout.write(`${line}\n`);
 }
 
@@ -142,7 +181,15 @@ function cellText(cell: unknown): string {
   return cell === null || cell === undefined ? '<none>' : typeof cell === 'string' ? cell : JSON.stringify(cell);
 }
 
-async function watchTable(context: VerbContext, connection: Connection, selection: Selection, since: string | undefined, format: { readonly wide: boolean }, flags: GetFlags, headersDue: boolean): Promise<void> {
+async function watchTable(
+  context: VerbContext,
+  connection: Connection,
+  selection: Selection,
+  since: string | undefined,
+  format: { readonly wide: boolean },
+  flags: GetFlags,
+  headersDue: boolean,
+): Promise<void> {
   const path = watchPath(connection, selection, since, flags);
   let headers = headersDue && flags.headers;
   let definitions: Table['columnDefinitions'] = [];
@@ -154,17 +201,27 @@ async function watchTable(context: VerbContext, connection: Connection, selectio
   }
 }
 
-async function watchObjects(context: VerbContext, connection: Connection, selection: Selection, format: Exclude<OutputFormat, { type: 'table' }>, flags: GetFlags): Promise<void> {
+async function watchObjects(
+  context: VerbContext,
+  connection: Connection,
+  selection: Selection,
+  format: Exclude<OutputFormat, { type: 'table' }>,
+  flags: GetFlags,
+): Promise<void> {
   const path = watchPath(connection, selection, undefined, flags);
   for await (const event of readEvents<KubernetesObject>(await connection.stream({ path }))) {
-    if (event.type !== 'BOOKMARK') context.stdout.write(`${format.type === 'yaml' ? '---\n' : ''}${renderObjects(format, [event.object], true)}`);
+    if (event.type !== 'BOOKMARK')
+      context.stdout.write(`${format.type === 'yaml' ? '---\n' : ''}${renderObjects(format, [event.object], true)}`);
   }
 }
 
 function watchPath(connection: Connection, { resource, name }: Selection, since: string | undefined, flags: GetFlags): string {
   const byName = name === undefined ? [] : [`metadata.name=${name}`];
   const fields = [...(flags.fieldSelector === undefined ? [] : [flags.fieldSelector]), ...byName].join(',');
-  const query = queryOf({ ...flags, ...(fields === '' ? {} : { fieldSelector: fields }) }, { watch: 'true', ...(since === undefined ? {} : { resourceVersion: since }) });
+  const query = queryOf(
+    { ...flags, ...(fields === '' ? {} : { fieldSelector: fields }) },
+    { watch: 'true', ...(since === undefined ? {} : { resourceVersion: since }) },
+  );
   return `${pathOf(resource, namespaceFor(connection, flags))}${query}`;
 }
 

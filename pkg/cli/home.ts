@@ -18,7 +18,11 @@ export interface BerthHome {
 export function berthHome(context: Pick<VerbContext, 'environment' | 'workingDirectory'>): BerthHome {
   const given = context.environment.BERTH_HOME;
   const directory =
-    given !== undefined && given !== '' ? resolve(context.workingDirectory, given) : process.getuid?.() === 0 ? '/var/lib/berth' : join(homedir(), '.berth');
+    given !== undefined && given !== ''
+      ? resolve(context.workingDirectory, given)
+      : process.getuid?.() === 0
+        ? '/var/lib/berth'
+        : join(homedir(), '.berth');
   return {
     directory,
     kubeconfig: join(directory, 'kubeconfig'),

@@ -6,9 +6,17 @@ import type { Connection } from './connection.ts';
 import { UsageError } from './verb.ts';
 
 /** Makes a token that ends after `lifetimeSeconds` and gives the text that `berth agent --token` takes. */
-export async function createJoinToken(connection: Connection, clock: Clock, options: { readonly lifetimeSeconds: number; readonly description?: string }): Promise<string> {
+export async function createJoinToken(
+  connection: Connection,
+  clock: Clock,
+  options: { readonly lifetimeSeconds: number; readonly description?: string },
+): Promise<string> {
   const authority = connection.options.certificateAuthority;
-  if (authority === undefined) throw new UsageError("the kubeconfig in use does not hold the cluster's certificate authority", 'Use the admin kubeconfig, $BERTH_HOME/kubeconfig.');
+  if (authority === undefined)
+    throw new UsageError(
+      "the kubeconfig in use does not hold the cluster's certificate authority",
+      'Use the admin kubeconfig, $BERTH_HOME/kubeconfig.',
+    );
   const { id, secret } = generateTokenParts();
   await connection.client.create(secrets, {
     metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },

@@ -101,7 +101,12 @@ function parseSteps(path: string, template: string): Step[] {
     else if (index !== undefined) steps.push({ type: 'index', index: Number(index) });
     else if (single !== undefined || double !== undefined) steps.push({ type: 'field', name: single ?? double ?? '' });
     else if (filterPath !== undefined) {
-      steps.push({ type: 'filter', path: parseSteps(filterPath.trim(), template), operator, value: value === undefined ? undefined : literal(value.trim()) });
+      steps.push({
+        type: 'filter',
+        path: parseSteps(filterPath.trim(), template),
+        operator,
+        value: value === undefined ? undefined : literal(value.trim()),
+      });
     } else steps.push({ type: 'all' });
     rest = rest.slice(whole.length);
   }
@@ -119,7 +124,7 @@ function literal(text: string): unknown {
 }
 
 function unquote(text: string): string {
-  return text.slice(1, -1).replaceAll(/\\(n|t|r|.)/g, (_, escape: string) => ({ n: '\n', t: '\t', r: '\r' })[escape] ?? escape);
+  return text.slice(1, -1).replaceAll(/\\(n|t|r|.)/g, (_, letter: string) => ({ n: '\n', t: '\t', r: '\r' })[letter] ?? letter);
 }
 
 function follow(steps: readonly Step[], data: unknown): unknown[] {
@@ -173,5 +178,8 @@ function compare(left: unknown, operator: string, right: unknown): boolean {
 }
 
 function malformed(template: string, reason: string): UsageError {
-  return new UsageError(`the JSONPath template ${JSON.stringify(template)} cannot be read: ${reason}`, "Example: -o jsonpath='{.items[*].metadata.name}'");
+  return new UsageError(
+    `the JSONPath template ${JSON.stringify(template)} cannot be read: ${reason}`,
+    "Example: -o jsonpath='{.items[*].metadata.name}'",
+  );
 }

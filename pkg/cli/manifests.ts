@@ -26,13 +26,21 @@ const composeNames = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'doc
 const overrideNames = ['compose.override.yaml', 'compose.override.yml', 'docker-compose.override.yaml', 'docker-compose.override.yml'];
 
 /** Throws `UsageError` for what cannot be read or parsed, for a mixture of Compose and Kubernetes, and where nothing was found. */
-export async function readManifests(names: readonly string[], context: VerbContext, options: { readonly recursive?: boolean } = {}): Promise<ManifestSet> {
+export async function readManifests(
+  names: readonly string[],
+  context: VerbContext,
+  options: { readonly recursive?: boolean } = {},
+): Promise<ManifestSet> {
   const sources = (await Promise.all(names.map((name) => readSource(name, context, options.recursive ?? false)))).flat();
   const compose = sources.filter((source) => looksLikeCompose(source.content));
-  if (compose.length === 0) return { type: 'kubernetes', manifests: sources.flatMap((source) => parseManifests(source.path, source.content)) };
+  if (compose.length === 0)
+    return { type: 'kubernetes', manifests: sources.flatMap((source) => parseManifests(source.path, source.content)) };
   const other = sources.find((source) => !compose.includes(source));
   if (other !== undefined) {
-    throw new UsageError(`${compose[0]!.path} is a Compose file and ${other.path} is not`, 'Apply Compose files and Kubernetes manifests one after the other.');
+    throw new UsageError(
+      `${compose[0]!.path} is a Compose file and ${other.path} is not`,
+      'Apply Compose files and Kubernetes manifests one after the other.',
+    );
   }
   return { type: 'compose', files: compose };
 }
@@ -51,11 +59,17 @@ async function readSource(name: string, context: VerbContext, recursive: boolean
   const compose = composeNames.find((candidate) => entries.some((entry) => entry.name === candidate));
   if (compose !== undefined) {
     const override = overrideNames.find((candidate) => entries.some((entry) => entry.name === candidate));
-    return (await Promise.all([compose, ...(override === undefined ? [] : [override])].map((file) => readSource(join(name, file), context, false)))).flat();
+    return (
+      await Promise.all(
+        [compose, ...(override === undefined ? [] : [override])].map((file) => readSource(join(name, file), context, false)),
+      )
+    ).flat();
   }
   const files = entries.filter((entry) => entry.isFile() && /\.(ya?ml|json)$/.test(entry.name)).map((entry) => entry.name);
   const folders = recursive ? entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name) : [];
-  const found = await Promise.all([...files.toSorted(), ...folders.toSorted()].map((file) => readSource(join(name, file), context, recursive)));
+  const found = await Promise.all(
+    [...files.toSorted(), ...folders.toSorted()].map((file) => readSource(join(name, file), context, recursive)),
+  );
   if (found.flat().length === 0) throw new UsageError(`the folder "${name}" has no .yaml, .yml or .json file`);
   return found.flat();
 }
@@ -83,7 +97,10 @@ export function parseManifests(path: string, content: string): Manifest[] {
     const problem = document.errors[0];
     if (problem !== undefined) {
       const position = lines.linePos(problem.pos[0]);
-      throw new UsageError(`${path}:${position.line}:${position.col}: ${problem.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? ''}`, 'Nothing was applied.');
+      throw new UsageError(
+        `${path}:${position.line}:${position.col}: ${problem.message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? ''}`,
+        'Nothing was applied.',
+      );
     }
     if (document.contents === null) continue;
     const where = `${path}:${lines.linePos(document.contents.range?.[0] ?? 0).line}`;
@@ -118,6 +135,10 @@ function takeApart(value: unknown, where: string): Manifest[] {
     if (typeof object[field] !== 'string' || object[field] === '') throw new UsageError(`${where}: ${field} is missing or not a string`);
   }
   if (object.kind?.endsWith('List') && Array.isArray(object.items)) return object.items.flatMap((item) => takeApart(item, where));
-  if (typeof object.metadata !== 'object' || object.metadata === null) throw new UsageError(`${where}: ${object.kind}: metadata is missing`, 'Every object needs metadata.name (or generateName with create).');
+  if (typeof object.metadata !== 'object' || object.metadata === null)
+    throw new UsageError(
+      `${where}: ${object.kind}: metadata is missing`,
+      'Every object needs metadata.name (or generateName with create).',
+    );
   return [{ object: object as KubernetesObject, where }];
 }

@@ -25,12 +25,20 @@ export function parseOutputFormat(text: string | undefined): OutputFormat {
     });
     return { type: 'columns', columns };
   }
-  throw new UsageError(`unknown output format "${text}"`, 'One of: wide, name, json, yaml, jsonpath=TEMPLATE, custom-columns=HEADER:.path,…');
+  throw new UsageError(
+    `unknown output format "${text}"`,
+    'One of: wide, name, json, yaml, jsonpath=TEMPLATE, custom-columns=HEADER:.path,…',
+  );
 }
 
 /** The text for objects in any format but a table. `single`: the user named one object, which is written bare instead of in a List. */
-export function renderObjects(format: Exclude<OutputFormat, { type: 'table' }>, objects: readonly KubernetesObject[], single: boolean): string {
-  const whole = single && objects.length === 1 ? objects[0] : { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: '' }, items: objects };
+export function renderObjects(
+  format: Exclude<OutputFormat, { type: 'table' }>,
+  objects: readonly KubernetesObject[],
+  single: boolean,
+): string {
+  const whole =
+    single && objects.length === 1 ? objects[0] : { apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: '' }, items: objects };
   switch (format.type) {
     case 'name':
       return objects.map((object) => `${nameOf(object)}\n`).join('');
@@ -41,8 +49,17 @@ export function renderObjects(format: Exclude<OutputFormat, { type: 'table' }>, 
     case 'jsonpath':
       return renderJsonPath(format.template, whole);
     case 'columns': {
-      const rows = objects.map((object) => format.columns.map(({ path }) => findByPath(path, object).map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join(',') || '<none>'));
-      return renderTable({ headers: format.columns.map(({ header }) => header), rows }).map((line) => `${line}\n`).join('');
+      const rows = objects.map((object) =>
+        format.columns.map(
+          ({ path }) =>
+            findByPath(path, object)
+              .map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
+              .join(',') || '<none>',
+        ),
+      );
+      return renderTable({ headers: format.columns.map(({ header }) => header), rows })
+        .map((line) => `${line}\n`)
+        .join('');
     }
   }
 }

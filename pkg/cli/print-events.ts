@@ -29,10 +29,15 @@ export async function printEvents(context: VerbContext, connection: Connection, 
   const found = sortEvents(list.items.filter(shown));
   const headers = [...(flags.allNamespaces ? ['Namespace'] : []), 'Last Seen', 'Type', 'Reason', 'Object', 'Message'];
   const row = (event: Event): string[] => [...(flags.allNamespaces ? [event.metadata.namespace ?? ''] : []), ...eventCells(event, context)];
-  if (found.length === 0 && !flags.watch) context.stderr.write(flags.allNamespaces ? 'No events found.\n' : `No events found in ${connection.namespace} namespace.\n`);
+  if (found.length === 0 && !flags.watch)
+    context.stderr.write(flags.allNamespaces ? 'No events found.\n' : `No events found in ${connection.namespace} namespace.\n`);
   else for (const line of renderTable({ headers, rows: found.map(row) })) context.stdout.write(`${line}\n`);
   if (flags.watch) {
-    for await (const change of connection.client.watch(events, { ...options, resourceVersion: list.metadata.resourceVersion ?? '' }, context.signal)) {
+    for await (const change of connection.client.watch(
+      events,
+      { ...options, resourceVersion: list.metadata.resourceVersion ?? '' },
+      context.signal,
+    )) {
       if ((change.type === 'ADDED' || change.type === 'MODIFIED') && shown(change.object)) {
         for (const line of renderTable({ headers, rows: [row(change.object)] }, { headers: false })) context.stdout.write(`${line}\n`);
       }

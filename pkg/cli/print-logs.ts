@@ -1,6 +1,7 @@
 /** `berth logs`: what a pod's containers, or those of a stack's service, wrote. */
-import { pipeline } from 'node:stream/promises';
+
 import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { deployments, pods, replicaSets, stacks } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { type Connection, pathOf } from './connection.ts';
@@ -30,7 +31,10 @@ export async function printLogs(context: VerbContext, connection: Connection, wo
   const sources = (await findPods(connection, word, flags)).flatMap((pod): Source[] => {
     const name = pod.metadata.name ?? '';
     if (!flags.allContainers) return [{ pod: name, container: flags.container }];
-    return [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((container) => ({ pod: name, container: container.name }));
+    return [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((container) => ({
+      pod: name,
+      container: container.name,
+    }));
   });
   if (sources.length === 0) throw new UsageError('no pod matches', 'berth get pods shows what there is.');
   const prefix = flags.prefix ?? sources.length > 1;
@@ -43,7 +47,8 @@ export async function printLogs(context: VerbContext, connection: Connection, wo
 async function findPods(connection: Connection, word: string | undefined, flags: LogFlags): Promise<readonly Pod[]> {
   const { client, namespace } = connection;
   if (word === undefined) {
-    if (flags.selector === undefined) throw new UsageError('name a pod, or give -l with labels', 'For example: berth logs hello-web-1, or berth logs stack/hello.');
+    if (flags.selector === undefined)
+      throw new UsageError('name a pod, or give -l with labels', 'For example: berth logs hello-web-1, or berth logs stack/hello.');
     return (await client.list(pods, { namespace, labelSelector: flags.selector })).items;
   }
   if (!word.includes('/')) return [await client.get(pods, { namespace, name: word })];
@@ -59,7 +64,10 @@ async function findPods(connection: Connection, word: string | undefined, flags:
     }
     case 'Deployment':
     case 'ReplicaSet': {
-      const owner = resource.kind === 'Deployment' ? await client.get(deployments, { namespace, name }) : await client.get(replicaSets, { namespace, name });
+      const owner =
+        resource.kind === 'Deployment'
+          ? await client.get(deployments, { namespace, name })
+          : await client.get(replicaSets, { namespace, name });
       const labels = Object.entries(owner.spec?.selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
       return (await client.list(pods, { namespace, labelSelector: labels.join(',') })).items;
     }
@@ -85,7 +93,8 @@ async function printSource(context: VerbContext, connection: Connection, source:
 /** `5s`, `2m`, `3h`, `1h30m` → seconds. */
 export function parseSince(text: string): number {
   const matches = [...text.matchAll(/(\d+(?:\.\d+)?)(h|m|s)/g)];
-  if (matches.length === 0 || matches.map(([whole]) => whole).join('') !== text) throw new UsageError(`--since is a duration such as 5s, 2m or 3h, not "${text}"`);
+  if (matches.length === 0 || matches.map(([whole]) => whole).join('') !== text)
+    throw new UsageError(`--since is a duration such as 5s, 2m or 3h, not "${text}"`);
   return Math.ceil(matches.reduce((sum, [, number, unit]) => sum + Number(number) * { h: 3600, m: 60, s: 1 }[unit as 'h' | 'm' | 's'], 0));
 }
 

@@ -17,7 +17,11 @@ async function clientVersion(): Promise<string> {
   throw new Error("the package's own package.json is missing");
 }
 
-export async function printVersion(context: VerbContext, globals: GlobalFlags, flags: { readonly client?: boolean; readonly output?: string }): Promise<number> {
+export async function printVersion(
+  context: VerbContext,
+  globals: GlobalFlags,
+  flags: { readonly client?: boolean; readonly output?: string },
+): Promise<number> {
   const client = await clientVersion();
   let server: VersionInfo | undefined;
   let problem: string | undefined;

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { hasReason, messageOf, StatusError } from '#base/errors';
 import { isAbort } from '#base/lifecycle';
-import { UsageError, type Verb, type VerbContext, exitCodes } from './verb.ts';
+import { exitCodes, UsageError, type Verb, type VerbContext } from './verb.ts';
 import { verbs as allVerbs } from './verbs/index.ts';
 
 /** Runs one command line (without `node` and the script) and gives its exit code; never throws. */
@@ -48,7 +48,8 @@ export function describeError(error: unknown): string {
 }
 
 function nextAfter(error: StatusError): string | undefined {
-  if (hasReason(error, 'Unauthorized')) return 'The kubeconfig in use holds no credentials that this server knows; the admin one is $BERTH_HOME/kubeconfig.';
+  if (hasReason(error, 'Unauthorized'))
+    return 'The kubeconfig in use holds no credentials that this server knows; the admin one is $BERTH_HOME/kubeconfig.';
   if (hasReason(error, 'ServiceUnavailable')) return 'Try again shortly; `berth get nodes` shows whether the cluster is well.';
   return undefined;
 }

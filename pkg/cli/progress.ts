@@ -37,11 +37,20 @@ export class ProgressTable {
       return;
     }
     const width = Math.max(20, (this.#out.columns ?? 80) - 1);
-    const table: TextTable = { headers: ['service', 'ready', 'state', 'message'], rows: rows.map((row) => [row.name, row.ready, row.state, row.message]) };
+    const table: TextTable = {
+      headers: ['service', 'ready', 'state', 'message'],
+      rows: rows.map((row) => [row.name, row.ready, row.state, row.message]),
+    };
     const lines = renderTable(table).map((line, index) => {
       const cut = [...line].slice(0, width).join('');
       const tone = rows[index - 1]?.tone;
-      return tone === 'good' ? this.#paint.green(cut) : tone === 'bad' ? this.#paint.red(cut) : tone === 'waiting' ? this.#paint.yellow(cut) : this.#paint.bold(cut);
+      return tone === 'good'
+        ? this.#paint.green(cut)
+        : tone === 'bad'
+          ? this.#paint.red(cut)
+          : tone === 'waiting'
+            ? this.#paint.yellow(cut)
+            : this.#paint.bold(cut);
     });
     const back = this.#drawn > 0 ? `\u001b[${this.#drawn}A\u001b[0J` : '';
     this.#out.write(`${back}${lines.join('\n')}\n`);

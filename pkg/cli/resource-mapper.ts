@@ -59,12 +59,18 @@ export class ResourceMapper {
     const group = groupParts.join('.');
     const named = this.resources.find(
       (resource) =>
-        (resource.plural === name || resource.singular === name || resource.shortNames.includes(name) || resource.kind.toLowerCase() === name) &&
+        (resource.plural === name ||
+          resource.singular === name ||
+          resource.shortNames.includes(name) ||
+          resource.kind.toLowerCase() === name) &&
         (group === '' || resource.group === group || `${resource.version}.${resource.group}` === group),
     );
     if (named !== undefined) return [named];
     const category = this.resources.filter((resource) => resource.categories.includes(lower));
-    if (category.length > 0) return category.filter((resource, index) => category.findIndex((other) => other.plural === resource.plural && other.group === resource.group) === index);
+    if (category.length > 0)
+      return category.filter(
+        (resource, index) => category.findIndex((other) => other.plural === resource.plural && other.group === resource.group) === index,
+      );
     const near = this.#nearest(name);
     throw new UsageError(
       `the server doesn't have a resource type "${word}"`,

@@ -11,21 +11,38 @@ export interface ScaleFlags {
   readonly service?: string;
 }
 
-export async function scaleObjects(context: VerbContext, connection: Connection, words: readonly string[], flags: ScaleFlags): Promise<number> {
+export async function scaleObjects(
+  context: VerbContext,
+  connection: Connection,
+  words: readonly string[],
+  flags: ScaleFlags,
+): Promise<number> {
   const replicas = Number(flags.replicas);
   if (!Number.isInteger(replicas) || replicas < 0) throw new UsageError(`--replicas is a whole number from 0, not "${flags.replicas}"`);
   for (const { resource, name } of await selectObjects(connection, words)) {
-    if (name === undefined) throw new UsageError(`name the ${resource.singular} to scale`, `For example: berth scale ${resource.singular}/NAME --replicas=${replicas}`);
+    if (name === undefined)
+      throw new UsageError(
+        `name the ${resource.singular} to scale`,
+        `For example: berth scale ${resource.singular}/NAME --replicas=${replicas}`,
+      );
     if (resource.kind === 'Stack') {
       await scaleService(connection, name, flags.service, replicas);
     } else {
       const path = pathOf(resource, connection.namespace, name, 'scale');
       const scale = await connection.json<Scale>({ path });
       const current = scale.spec?.replicas ?? 0;
-      if (flags.currentReplicas !== undefined && Number(flags.currentReplicas) !== current) throw new UsageError(`${resource.singular} "${name}" has ${current} replicas, not ${flags.currentReplicas}`);
-      await connection.json({ method: 'PUT', path, contentType: 'application/json', body: JSON.stringify({ ...scale, spec: { ...scale.spec, replicas } }) });
+      if (flags.currentReplicas !== undefined && Number(flags.currentReplicas) !== current)
+        throw new UsageError(`${resource.singular} "${name}" has ${current} replicas, not ${flags.currentReplicas}`);
+      await connection.json({
+        method: 'PUT',
+        path,
+        contentType: 'application/json',
+        body: JSON.stringify({ ...scale, spec: { ...scale.spec, replicas } }),
+      });
     }
-    context.stdout.write(`${resource.singular}${resource.group === '' ? '' : `.${resource.group}`}/${name}${flags.service === undefined ? '' : ` ${flags.service}`} scaled\n`);
+    context.stdout.write(
+      `${resource.singular}${resource.group === '' ? '' : `.${resource.group}`}/${name}${flags.service === undefined ? '' : ` ${flags.service}`} scaled\n`,
+    );
   }
   return exitCodes.ok;
 }

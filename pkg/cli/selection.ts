@@ -12,11 +12,13 @@ export interface Selection {
 /** Throws `UsageError` for types that the server does not have and for words that cannot go together. */
 export async function selectObjects(connection: Connection, words: readonly string[]): Promise<readonly Selection[]> {
   const mapper = await connection.mapper();
-  if (words.length === 0) throw new UsageError('name a type of resource, or type/name', 'For example: berth get pods, or berth get stack/hello.');
+  if (words.length === 0)
+    throw new UsageError('name a type of resource, or type/name', 'For example: berth get pods, or berth get stack/hello.');
   if (words.some((word) => word.includes('/'))) {
     return words.map((word) => {
       const [type = '', name = '', ...rest] = word.split('/');
-      if (name === '' || rest.length > 0) throw new UsageError(`"${word}" is not type/name`, 'Where one argument is type/name, all must be.');
+      if (name === '' || rest.length > 0)
+        throw new UsageError(`"${word}" is not type/name`, 'Where one argument is type/name, all must be.');
       return { resource: single(mapper.find(type), type), name };
     });
   }

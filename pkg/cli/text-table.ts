@@ -9,7 +9,9 @@ const gap = '   ';
 
 /** Lines without an ending newline each. Cells are put on one line; control characters are shown as their escapes. */
 export function renderTable(table: TextTable, options: { readonly headers: boolean } = { headers: true }): string[] {
-  const rows = [...(options.headers ? [table.headers.map((header) => header.toUpperCase())] : []), ...table.rows].map((row) => row.map(printable));
+  const rows = [...(options.headers ? [table.headers.map((header) => header.toUpperCase())] : []), ...table.rows].map((row) =>
+    row.map(printable),
+  );
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, displayWidth(cell));

@@ -39,15 +39,33 @@ export function judge(stack: Stack): Verdict {
 function progressRow(service: StackServiceStatus): ProgressRow {
   const done = service.state === 'Completed' || (service.ready >= service.desired && service.state !== 'Updating');
   const bad = service.state === 'Failed' || service.state === 'Unhealthy';
-  return { name: service.name, ready: `${service.ready}/${service.desired}`, state: service.state ?? '', message: service.message ?? '', tone: done ? 'good' : bad ? 'bad' : 'waiting' };
+  return {
+    name: service.name,
+    ready: `${service.ready}/${service.desired}`,
+    state: service.state ?? '',
+    message: service.message ?? '',
+    tone: done ? 'good' : bad ? 'bad' : 'waiting',
+  };
 }
 
 async function printReachable(context: VerbContext, connection: Connection, stack: Stack): Promise<void> {
   const members = await podsOf(connection, stack);
-  const rows = members.map((pod) => [pod.metadata.labels?.['compose.berth.dev/service'] ?? '', pod.metadata.name ?? '', pod.status?.phase ?? '', pod.spec?.nodeName ?? '', pod.status?.podIP ?? '']);
+  const rows = members.map((pod) => [
+    pod.metadata.labels?.['compose.berth.dev/service'] ?? '',
+    pod.metadata.name ?? '',
+    pod.status?.phase ?? '',
+    pod.spec?.nodeName ?? '',
+    pod.status?.podIP ?? '',
+  ]);
   context.stdout.write(`\nStack ${stack.metadata.name} is healthy.\n\n`);
-  for (const line of renderTable({ headers: ['Service', 'Pod', 'Status', 'Node', 'Address'], rows: rows.toSorted((a, b) => (a.join() < b.join() ? -1 : 1)) })) context.stdout.write(`${line}\n`);
-  const published = (stack.status?.services ?? []).flatMap((service) => (service.ports ?? []).filter((port) => port.published !== undefined).map((port) => ({ service: service.name, port })));
+  for (const line of renderTable({
+    headers: ['Service', 'Pod', 'Status', 'Node', 'Address'],
+    rows: rows.toSorted((a, b) => (a.join() < b.join() ? -1 : 1)),
+  }))
+    context.stdout.write(`${line}\n`);
+  const published = (stack.status?.services ?? []).flatMap((service) =>
+    (service.ports ?? []).filter((port) => port.published !== undefined).map((port) => ({ service: service.name, port })),
+  );
   if (published.length === 0) return;
   context.stdout.write('\nPublished on every node:\n');
   for (const { service, port } of published) {
@@ -57,18 +75,26 @@ async function printReachable(context: VerbContext, connection: Connection, stac
 }
 
 async function podsOf(connection: Connection, stack: Stack): Promise<readonly Pod[]> {
-  return (await connection.client.list(pods, { namespace: stack.metadata.namespace ?? '', labelSelector: `compose.berth.dev/stack=${stack.metadata.name}` })).items;
+  return (
+    await connection.client.list(pods, {
+      namespace: stack.metadata.namespace ?? '',
+      labelSelector: `compose.berth.dev/stack=${stack.metadata.name}`,
+    })
+  ).items;
 }
 
 async function explainFailure(context: VerbContext, connection: Connection, stack: Stack, late: boolean): Promise<number> {
   const name = stack.metadata.name ?? '';
   const members = await podsOf(connection, stack);
-  const stuck = members.filter((pod) => pod.status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False'));
+  const stuck = members.filter((pod) =>
+    pod.status?.conditions?.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False'),
+  );
   context.stderr.write(late ? `error: stack ${name} is not healthy yet\n` : `error: stack ${name} failed\n`);
   for (const service of stack.status?.services ?? []) {
     if (service.message !== undefined && service.message !== '') context.stderr.write(`  ${service.name}: ${service.message}\n`);
   }
-  if ((await connection.client.list(nodes)).items.length === 0) context.stderr.write('  There is no node in the cluster: start `berth agent` on a machine.\n');
+  if ((await connection.client.list(nodes)).items.length === 0)
+    context.stderr.write('  There is no node in the cluster: start `berth agent` on a machine.\n');
   if (stuck.length > 0) {
     context.stderr.write(`  berth why pod/${stuck[0]?.metadata.name} says what would help.\n`);
     return exitCodes.unschedulable;

@@ -7,7 +7,12 @@ import { type ProgressRow, ProgressTable } from './progress.ts';
 import { exitCodes, type VerbContext } from './verb.ts';
 
 /** The exit code: 0 when all run, 1 when one failed or time was up, 2 when a pod fits on no node. `timeout` in milliseconds. */
-export async function waitForWorkloads(context: VerbContext, connection: Connection, objects: readonly KubernetesObject[], timeout: number): Promise<number> {
+export async function waitForWorkloads(
+  context: VerbContext,
+  connection: Connection,
+  objects: readonly KubernetesObject[],
+  timeout: number,
+): Promise<number> {
   const watched = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'Pod');
   if (watched.length === 0) return exitCodes.ok;
   const progress = new ProgressTable(context);
@@ -19,7 +24,9 @@ export async function waitForWorkloads(context: VerbContext, connection: Connect
     const bad = rows.find((row) => row.tone === 'bad');
     if (bad !== undefined || context.clock.monotonic() > deadline) {
       const culprit = bad ?? rows.find((row) => row.tone === 'waiting');
-      context.stderr.write(`error: ${culprit?.name} is not ready: ${culprit?.state}${culprit?.message === '' ? '' : `: ${culprit?.message}`}\n  berth describe ${culprit?.name} says more.\n`);
+      context.stderr.write(
+        `error: ${culprit?.name} is not ready: ${culprit?.state}${culprit?.message === '' ? '' : `: ${culprit?.message}`}\n  berth describe ${culprit?.name} says more.\n`,
+      );
       return rows.some((row) => row.state === 'Unschedulable') ? exitCodes.unschedulable : exitCodes.error;
     }
     await context.clock.sleep(250, context.signal);
@@ -35,7 +42,13 @@ async function observe(connection: Connection, object: KubernetesObject): Promis
   const ready = current ? Math.min(status?.updatedReplicas ?? 0, status?.availableReplicas ?? 0) : 0;
   const complete = current && ready >= desired && (status?.replicas ?? 0) === desired;
   const failed = status?.conditions?.find((condition) => condition.type === 'Progressing' && condition.status === 'False');
-  return { name: `deployment/${key.name}`, ready: `${ready}/${desired}`, state: complete ? 'Available' : failed === undefined ? 'Progressing' : (failed.reason ?? 'Failed'), message: failed?.message ?? '', tone: complete ? 'good' : failed === undefined ? 'waiting' : 'bad' };
+  return {
+    name: `deployment/${key.name}`,
+    ready: `${ready}/${desired}`,
+    state: complete ? 'Available' : failed === undefined ? 'Progressing' : (failed.reason ?? 'Failed'),
+    message: failed?.message ?? '',
+    tone: complete ? 'good' : failed === undefined ? 'waiting' : 'bad',
+  };
 }
 
 function podRow(pod: Pod): ProgressRow {
@@ -47,5 +60,11 @@ function podRow(pod: Pod): ProgressRow {
   const waiting = pod.status?.containerStatuses?.find((status) => status.state?.waiting?.reason !== undefined)?.state?.waiting;
   const state = unscheduled?.status === 'False' ? (unscheduled.reason ?? phase) : (waiting?.reason ?? phase);
   const tone = ready || phase === 'Succeeded' ? 'good' : phase === 'Failed' ? 'bad' : 'waiting';
-  return { name, ready: ready ? '1/1' : '0/1', state, message: (unscheduled?.status === 'False' ? unscheduled.message : waiting?.message) ?? '', tone };
+  return {
+    name,
+    ready: ready ? '1/1' : '0/1',
+    state,
+    message: (unscheduled?.status === 'False' ? unscheduled.message : waiting?.message) ?? '',
+    tone,
+  };
 }

@@ -11,18 +11,42 @@ export function describeContainers(containers: readonly Container[], statuses: r
         ['Container ID', status?.containerID],
         ['Image', container.image],
         ['Image ID', status?.imageID],
-        ['Ports', container.ports?.map((port) => `${port.containerPort}/${port.protocol ?? 'TCP'}${port.name === undefined ? '' : ` (${port.name})`}`).join(', ')],
-        ['Host Ports', container.ports?.some((port) => port.hostPort !== undefined) ? container.ports.map((port) => `${port.hostPort ?? 0}/${port.protocol ?? 'TCP'}`).join(', ') : undefined],
+        [
+          'Ports',
+          container.ports
+            ?.map((port) => `${port.containerPort}/${port.protocol ?? 'TCP'}${port.name === undefined ? '' : ` (${port.name})`}`)
+            .join(', '),
+        ],
+        [
+          'Host Ports',
+          container.ports?.some((port) => port.hostPort !== undefined)
+            ? container.ports.map((port) => `${port.hostPort ?? 0}/${port.protocol ?? 'TCP'}`).join(', ')
+            : undefined,
+        ],
         ['Command', container.command?.join(' ')],
         ['Args', container.args?.join(' ')],
         ...describeStatus(status),
-        ['Limits', container.resources?.limits === undefined ? undefined : renderMap(container.resources.limits as Record<string, string>, ': ')],
-        ['Requests', container.resources?.requests === undefined ? undefined : renderMap(container.resources.requests as Record<string, string>, ': ')],
+        [
+          'Limits',
+          container.resources?.limits === undefined ? undefined : renderMap(container.resources.limits as Record<string, string>, ': '),
+        ],
+        [
+          'Requests',
+          container.resources?.requests === undefined ? undefined : renderMap(container.resources.requests as Record<string, string>, ': '),
+        ],
         ['Liveness', describeProbe(container.livenessProbe)],
         ['Readiness', describeProbe(container.readinessProbe)],
         ['Startup', describeProbe(container.startupProbe)],
         ['Environment', describeEnvironment(container)],
-        ['Mounts', (container.volumeMounts ?? []).map((mount) => `${mount.mountPath} from ${mount.name} (${mount.readOnly ? 'ro' : 'rw'}${mount.subPath === undefined ? '' : `,path="${mount.subPath}"`})`).join('\n') || '<none>'],
+        [
+          'Mounts',
+          (container.volumeMounts ?? [])
+            .map(
+              (mount) =>
+                `${mount.mountPath} from ${mount.name} (${mount.readOnly ? 'ro' : 'rw'}${mount.subPath === undefined ? '' : `,path="${mount.subPath}"`})`,
+            )
+            .join('\n') || '<none>',
+        ],
       ],
     ];
   });
@@ -32,7 +56,10 @@ function describeStatus(status: ContainerStatus | undefined): Line[] {
   if (status === undefined) return [];
   return [
     ['State', describeState(status.state)],
-    ['Last State', status.lastState === undefined || Object.keys(status.lastState).length === 0 ? undefined : describeState(status.lastState)],
+    [
+      'Last State',
+      status.lastState === undefined || Object.keys(status.lastState).length === 0 ? undefined : describeState(status.lastState),
+    ],
     ['Ready', status.ready ? 'True' : 'False'],
     ['Restart Count', String(status.restartCount)],
   ];
@@ -42,9 +69,20 @@ function describeState(state: ContainerState | undefined): string {
   if (state?.running !== undefined) return `Running\nStarted: ${state.running.startedAt ?? ''}`;
   if (state?.terminated !== undefined) {
     const { reason, message, exitCode, startedAt, finishedAt } = state.terminated;
-    return ['Terminated', `Reason: ${reason ?? ''}`, ...(message === undefined ? [] : [`Message: ${message}`]), `Exit Code: ${exitCode}`, `Started: ${startedAt ?? ''}`, `Finished: ${finishedAt ?? ''}`].join('\n');
+    return [
+      'Terminated',
+      `Reason: ${reason ?? ''}`,
+      ...(message === undefined ? [] : [`Message: ${message}`]),
+      `Exit Code: ${exitCode}`,
+      `Started: ${startedAt ?? ''}`,
+      `Finished: ${finishedAt ?? ''}`,
+    ].join('\n');
   }
-  return ['Waiting', ...(state?.waiting?.reason === undefined ? [] : [`Reason: ${state.waiting.reason}`]), ...(state?.waiting?.message === undefined ? [] : [`Message: ${state.waiting.message}`])].join('\n');
+  return [
+    'Waiting',
+    ...(state?.waiting?.reason === undefined ? [] : [`Reason: ${state.waiting.reason}`]),
+    ...(state?.waiting?.message === undefined ? [] : [`Message: ${state.waiting.message}`]),
+  ].join('\n');
 }
 
 function describeProbe(probe: Probe | undefined): string | undefined {
@@ -67,8 +105,10 @@ function describeEnvironment(container: Container): string {
   const values = (container.env ?? []).map(({ name, value, valueFrom }) => {
     if (valueFrom === undefined) return `${name}: ${value ?? ''}`;
     if (valueFrom.fieldRef !== undefined) return `${name}: (${valueFrom.fieldRef.fieldPath})`;
-    if (valueFrom.secretKeyRef !== undefined) return `${name}: <set to the key '${valueFrom.secretKeyRef.key}' in secret '${valueFrom.secretKeyRef.name ?? ''}'>`;
-    if (valueFrom.configMapKeyRef !== undefined) return `${name}: <set to the key '${valueFrom.configMapKeyRef.key}' of config map '${valueFrom.configMapKeyRef.name ?? ''}'>`;
+    if (valueFrom.secretKeyRef !== undefined)
+      return `${name}: <set to the key '${valueFrom.secretKeyRef.key}' in secret '${valueFrom.secretKeyRef.name ?? ''}'>`;
+    if (valueFrom.configMapKeyRef !== undefined)
+      return `${name}: <set to the key '${valueFrom.configMapKeyRef.key}' of config map '${valueFrom.configMapKeyRef.name ?? ''}'>`;
     return `${name}: (${valueFrom.resourceFieldRef?.resource ?? ''})`;
   });
   return [...from, ...values].join('\n') || '<none>';

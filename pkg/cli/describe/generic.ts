@@ -15,7 +15,9 @@ function sizes(data: unknown): Line[] {
 
 function toValue(value: unknown): Value {
   if (Array.isArray(value)) {
-    return value.every((item) => typeof item !== 'object') ? value.join(', ') : value.map((item, index): Line => [String(index), toValue(item)]);
+    return value.every((item) => typeof item !== 'object')
+      ? value.join(', ')
+      : value.map((item, index): Line => [String(index), toValue(item)]);
   }
   if (typeof value === 'object' && value !== null) return Object.entries(value).map(([name, item]): Line => [title(name), toValue(item)]);
   return String(value);

@@ -6,4 +6,11 @@ import { serviceDescriber } from './service.ts';
 import { stackDescriber } from './stack.ts';
 import { deploymentDescriber, replicaSetDescriber } from './workload.ts';
 
-export const describers: readonly Describer[] = [podDescriber, nodeDescriber, serviceDescriber, deploymentDescriber, replicaSetDescriber, stackDescriber];
+export const describers: readonly Describer[] = [
+  podDescriber,
+  nodeDescriber,
+  serviceDescriber,
+  deploymentDescriber,
+  replicaSetDescriber,
+  stackDescriber,
+];

@@ -9,11 +9,32 @@ export const nodeDescriber = defineDescriber<Node>('', 'Node', async (node, { cl
   const running = (await client.list(pods, { fieldSelector: `spec.nodeName=${name},status.phase!=Succeeded,status.phase!=Failed` })).items;
   const info = node.status?.nodeInfo;
   return [
-    ['Roles', Object.keys(node.metadata.labels ?? {}).filter((label) => label.startsWith('node-role.kubernetes.io/')).map((label) => label.slice('node-role.kubernetes.io/'.length)).join(',') || '<none>'],
-    ['Taints', (node.spec?.taints ?? []).map((taint) => `${taint.key}${taint.value === undefined ? '' : `=${taint.value}`}:${taint.effect}`).join('\n') || '<none>'],
+    [
+      'Roles',
+      Object.keys(node.metadata.labels ?? {})
+        .filter((label) => label.startsWith('node-role.kubernetes.io/'))
+        .map((label) => label.slice('node-role.kubernetes.io/'.length))
+        .join(',') || '<none>',
+    ],
+    [
+      'Taints',
+      (node.spec?.taints ?? [])
+        .map((taint) => `${taint.key}${taint.value === undefined ? '' : `=${taint.value}`}:${taint.effect}`)
+        .join('\n') || '<none>',
+    ],
     ['Unschedulable', node.spec?.unschedulable ?? false],
     'Conditions:',
-    ...indentTable(renderTable({ headers: ['Type', 'Status', 'Reason', 'Message'], rows: (node.status?.conditions ?? []).map((condition) => [condition.type, condition.status, condition.reason ?? '', condition.message ?? '']) })),
+    ...indentTable(
+      renderTable({
+        headers: ['Type', 'Status', 'Reason', 'Message'],
+        rows: (node.status?.conditions ?? []).map((condition) => [
+          condition.type,
+          condition.status,
+          condition.reason ?? '',
+          condition.message ?? '',
+        ]),
+      }),
+    ),
     ['Addresses', (node.status?.addresses ?? []).map((address): Line => [address.type, address.address])],
     ['Capacity', Object.entries(node.status?.capacity ?? {}).map(([resource, quantity]): Line => [resource, String(quantity)])],
     ['Allocatable', Object.entries(node.status?.allocatable ?? {}).map(([resource, quantity]): Line => [resource, String(quantity)])],

@@ -16,13 +16,31 @@ export const podDescriber = defineDescriber<Pod>('', 'Pod', (pod): readonly Line
     ['Message', status.message],
     ['IP', status.podIP ?? ''],
     ['Controlled By', controllerOf(pod)],
-    ...(spec.initContainers === undefined ? [] : [['Init Containers', describeContainers(spec.initContainers, status.initContainerStatuses)] as Line]),
+    ...(spec.initContainers === undefined
+      ? []
+      : [['Init Containers', describeContainers(spec.initContainers, status.initContainerStatuses)] as Line]),
     ['Containers', describeContainers(spec.containers, status.containerStatuses)],
-    ['Conditions', (status.conditions ?? []).map((condition): Line => [condition.type, `${condition.status}${condition.reason === undefined ? '' : ` (${condition.reason}${condition.message === undefined ? '' : `: ${condition.message}`})`}`])],
+    [
+      'Conditions',
+      (status.conditions ?? []).map(
+        (condition): Line => [
+          condition.type,
+          `${condition.status}${condition.reason === undefined ? '' : ` (${condition.reason}${condition.message === undefined ? '' : `: ${condition.message}`})`}`,
+        ],
+      ),
+    ],
     ['Volumes', (spec.volumes ?? []).map((volume): Line => [volume.name, describeVolume(volume)])],
     ['QoS Class', status.qosClass],
     ['Node-Selectors', renderMap(spec.nodeSelector)],
-    ['Tolerations', (spec.tolerations ?? []).map((toleration) => `${toleration.key ?? ''}${toleration.value === undefined ? '' : `=${toleration.value}`}${toleration.effect === undefined ? '' : `:${toleration.effect}`}${toleration.operator === 'Exists' ? ' op=Exists' : ''}${toleration.tolerationSeconds === undefined ? '' : ` for ${toleration.tolerationSeconds}s`}`).join('\n') || '<none>'],
+    [
+      'Tolerations',
+      (spec.tolerations ?? [])
+        .map(
+          (toleration) =>
+            `${toleration.key ?? ''}${toleration.value === undefined ? '' : `=${toleration.value}`}${toleration.effect === undefined ? '' : `:${toleration.effect}`}${toleration.operator === 'Exists' ? ' op=Exists' : ''}${toleration.tolerationSeconds === undefined ? '' : ` for ${toleration.tolerationSeconds}s`}`,
+        )
+        .join('\n') || '<none>',
+    ],
   ];
 });
 
@@ -32,10 +50,12 @@ function controllerOf(pod: Pod): string | undefined {
 }
 
 function describeVolume(volume: Volume): string {
-  if (volume.emptyDir !== undefined) return `emptyDir${volume.emptyDir.medium === undefined || volume.emptyDir.medium === '' ? '' : ` (${volume.emptyDir.medium})`}`;
+  if (volume.emptyDir !== undefined)
+    return `emptyDir${volume.emptyDir.medium === undefined || volume.emptyDir.medium === '' ? '' : ` (${volume.emptyDir.medium})`}`;
   if (volume.hostPath !== undefined) return `hostPath ${volume.hostPath.path}`;
   if (volume.configMap !== undefined) return `configMap ${volume.configMap.name ?? ''}${volume.configMap.optional ? ' (optional)' : ''}`;
   if (volume.secret !== undefined) return `secret ${volume.secret.secretName ?? ''}${volume.secret.optional ? ' (optional)' : ''}`;
-  if (volume.persistentVolumeClaim !== undefined) return `persistentVolumeClaim ${volume.persistentVolumeClaim.claimName}${volume.persistentVolumeClaim.readOnly ? ' (read only)' : ''}`;
+  if (volume.persistentVolumeClaim !== undefined)
+    return `persistentVolumeClaim ${volume.persistentVolumeClaim.claimName}${volume.persistentVolumeClaim.readOnly ? ' (read only)' : ''}`;
   return Object.keys(volume).find((key) => key !== 'name') ?? '';
 }

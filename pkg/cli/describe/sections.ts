@@ -14,7 +14,10 @@ export function renderSections(lines: readonly Line[], indent = ''): string[] {
     if (typeof line === 'string') return [`${indent}${line}`];
     const [name, value] = line;
     if (value === undefined) return [];
-    if (typeof value === 'object') return value.length === 0 ? [`${indent}${name}:${' '.repeat(column)}<none>`] : [`${indent}${name}:`, ...renderSections(value, `${indent}  `)];
+    if (typeof value === 'object')
+      return value.length === 0
+        ? [`${indent}${name}:${' '.repeat(column)}<none>`]
+        : [`${indent}${name}:`, ...renderSections(value, `${indent}  `)];
     const [first = '', ...rest] = String(value).split('\n');
     return [`${indent}${`${name}:`.padEnd(width)}${first}`.trimEnd(), ...rest.map((text) => `${indent}${' '.repeat(width)}${text}`)];
   });
@@ -23,7 +26,12 @@ export function renderSections(lines: readonly Line[], indent = ''): string[] {
 /** `a=b` a line, or `<none>`. */
 export function renderMap(map: Readonly<Record<string, string>> | undefined, separator = '='): string {
   const entries = Object.entries(map ?? {});
-  return entries.length === 0 ? '<none>' : entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${key}${separator}${value}`).join('\n');
+  return entries.length === 0
+    ? '<none>'
+    : entries
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, value]) => `${key}${separator}${value}`)
+        .join('\n');
 }
 
 /** A table under a heading, indented. */

@@ -19,11 +19,16 @@ export const stackDescriber = defineDescriber<Stack>('compose.berth.dev', 'Stack
       ]),
     }),
   ),
-  ['Conditions', (status?.conditions ?? []).map((condition): Line => [condition.type, `${condition.status} ${condition.reason}: ${condition.message}`])],
+  [
+    'Conditions',
+    (status?.conditions ?? []).map((condition): Line => [condition.type, `${condition.status} ${condition.reason}: ${condition.message}`]),
+  ],
 ]);
 
 /** `8080->80/tcp`, as Docker shows ports. */
 export function formatPort(port: StackPortStatus): string {
   const target = `${port.target}/${(port.protocol ?? 'TCP').toLowerCase()}`;
-  return port.published === undefined ? target : `${port.hostAddress === undefined ? '' : `${port.hostAddress}:`}${port.published}->${target}`;
+  return port.published === undefined
+    ? target
+    : `${port.hostAddress === undefined ? '' : `${port.hostAddress}:`}${port.published}->${target}`;
 }

@@ -1,19 +1,32 @@
-import type { LabelSelector } from '#api/shapes/types/meta-v1';
 import type { Deployment, ReplicaSet } from '#api/shapes/types/apps-v1';
 import type { PodTemplateSpec } from '#api/shapes/types/core-v1';
+import type { LabelSelector } from '#api/shapes/types/meta-v1';
 import { describeContainers } from './containers.ts';
 import { defineDescriber } from './describer.ts';
 import { type Line, renderMap } from './sections.ts';
 
 export const deploymentDescriber = defineDescriber<Deployment>('apps', 'Deployment', ({ spec, status }): readonly Line[] => [
   ['Selector', renderSelector(spec?.selector)],
-  ['Replicas', `${spec?.replicas ?? 1} desired | ${status?.updatedReplicas ?? 0} updated | ${status?.replicas ?? 0} total | ${status?.availableReplicas ?? 0} available | ${status?.unavailableReplicas ?? 0} unavailable`],
+  [
+    'Replicas',
+    `${spec?.replicas ?? 1} desired | ${status?.updatedReplicas ?? 0} updated | ${status?.replicas ?? 0} total | ${status?.availableReplicas ?? 0} available | ${status?.unavailableReplicas ?? 0} unavailable`,
+  ],
   ['StrategyType', spec?.strategy?.type],
-  ['RollingUpdateStrategy', spec?.strategy?.rollingUpdate === undefined ? undefined : `${spec.strategy.rollingUpdate.maxUnavailable ?? ''} max unavailable, ${spec.strategy.rollingUpdate.maxSurge ?? ''} max surge`],
+  [
+    'RollingUpdateStrategy',
+    spec?.strategy?.rollingUpdate === undefined
+      ? undefined
+      : `${spec.strategy.rollingUpdate.maxUnavailable ?? ''} max unavailable, ${spec.strategy.rollingUpdate.maxSurge ?? ''} max surge`,
+  ],
   ['MinReadySeconds', spec?.minReadySeconds ?? 0],
   ['Paused', spec?.paused],
   ['Pod Template', describeTemplate(spec?.template)],
-  ['Conditions', (status?.conditions ?? []).map((condition): Line => [condition.type, `${condition.status} ${condition.reason ?? ''}: ${condition.message ?? ''}`])],
+  [
+    'Conditions',
+    (status?.conditions ?? []).map(
+      (condition): Line => [condition.type, `${condition.status} ${condition.reason ?? ''}: ${condition.message ?? ''}`],
+    ),
+  ],
 ]);
 
 export const replicaSetDescriber = defineDescriber<ReplicaSet>('apps', 'ReplicaSet', ({ metadata, spec, status }): readonly Line[] => [
@@ -32,6 +45,8 @@ function describeTemplate(template: PodTemplateSpec | undefined): Line[] {
 }
 
 function renderSelector(selector: LabelSelector | undefined): string {
-  const expressions = (selector?.matchExpressions ?? []).map(({ key, operator, values }) => `${key} ${operator} (${(values ?? []).join(',')})`);
+  const expressions = (selector?.matchExpressions ?? []).map(
+    ({ key, operator, values }) => `${key} ${operator} (${(values ?? []).join(',')})`,
+  );
   return [...Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`), ...expressions].join(',') || '<none>';
 }

@@ -11,8 +11,13 @@ export const describeVerb: Verb = {
       .option('-l, --selector <labels>', 'only those with these labels')
       .action((words: string[], flags: DescribeFlags, command) =>
         run(async (context) => {
-          const [{ withConnection }, { describeObjects }] = await Promise.all([import('../connection.ts'), import('../describe-objects.ts')]);
-          return await withConnection(context, command.optsWithGlobals(), (connection) => describeObjects(context, connection, words, flags));
+          const [{ withConnection }, { describeObjects }] = await Promise.all([
+            import('../connection.ts'),
+            import('../describe-objects.ts'),
+          ]);
+          return await withConnection(context, command.optsWithGlobals(), (connection) =>
+            describeObjects(context, connection, words, flags),
+          );
         }),
       );
   },

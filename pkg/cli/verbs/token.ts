@@ -11,13 +11,25 @@ export const tokenVerb: Verb = {
       .option('-q, --quiet', 'print the token alone')
       .action((flags: { ttl: string; description?: string; quiet?: boolean }, command) =>
         run(async (context) => {
-          const [{ withConnection }, { createJoinToken }, { UsageError, exitCodes }] = await Promise.all([import('../connection.ts'), import('../join-tokens.ts'), import('../verb.ts')]);
+          const [{ withConnection }, { createJoinToken }, { UsageError, exitCodes }] = await Promise.all([
+            import('../connection.ts'),
+            import('../join-tokens.ts'),
+            import('../verb.ts'),
+          ]);
           const lifetimeSeconds = Number(flags.ttl);
-          if (!Number.isInteger(lifetimeSeconds) || lifetimeSeconds <= 0) throw new UsageError(`--ttl is a whole number of seconds, not "${flags.ttl}"`);
+          if (!Number.isInteger(lifetimeSeconds) || lifetimeSeconds <= 0)
+            throw new UsageError(`--ttl is a whole number of seconds, not "${flags.ttl}"`);
           return await withConnection(context, command.optsWithGlobals(), async (connection) => {
-            const text = await createJoinToken(connection, context.clock, { lifetimeSeconds, ...(flags.description === undefined ? {} : { description: flags.description }) });
+            const text = await createJoinToken(connection, context.clock, {
+              lifetimeSeconds,
+              ...(flags.description === undefined ? {} : { description: flags.description }),
+            });
             const host = new URL(connection.options.server).hostname;
-            context.stdout.write(flags.quiet ? `${text}\n` : `${text}\n\nOn the machine that is to join:\n  berth agent --server ${host}:6444 --token-file FILE-WITH-THE-TOKEN\n`);
+            context.stdout.write(
+              flags.quiet
+                ? `${text}\n`
+                : `${text}\n\nOn the machine that is to join:\n  berth agent --server ${host}:6444 --token-file FILE-WITH-THE-TOKEN\n`,
+            );
             return exitCodes.ok;
           });
         }),
