@@ -9,10 +9,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { backoffDelay } from '#base/backoff';
 import { messageOf } from '#base/errors';
+import { isRunning, type ProcessRecord } from '#base/process-record';
 import { connect } from '#cli/connection';
 import { type BerthHome, berthHome } from '#cli/home';
 import { createJoinToken } from '#cli/join-tokens';
-import { findProcess, type ProcessRecord, recordProcess } from '#cli/processes';
+import { findProcess, recordProcess } from '#cli/processes';
 import { exitCodes, UsageError, type VerbContext } from '#cli/verb';
 import type { UpFlags } from './up.ts';
 
@@ -89,7 +90,7 @@ async function keepRunning(
     try {
       const adopted = await findProcess(home.run, name);
       if (adopted === undefined) await runChild(home, context, name, await argumentsOf());
-      else await followProcess(home, context, adopted);
+      else await followProcess(context, adopted);
     } catch (error) {
       if (context.signal.aborted) return;
       context.stderr.write(`${name}: ${messageOf(error)}\n`);
@@ -125,8 +126,8 @@ async function runChild(home: BerthHome, context: VerbContext, name: string, opt
 }
 
 /** Of a process that is no child of ours the kernel tells no end: it is looked at twice a second. */
-async function followProcess(home: BerthHome, context: VerbContext, record: ProcessRecord): Promise<void> {
-  while ((await findProcess(home.run, record.name)) !== undefined) {
+async function followProcess(context: VerbContext, record: ProcessRecord): Promise<void> {
+  while (isRunning(record)) {
     if (context.signal.aborted) {
       process.kill(record.pid, 'SIGTERM');
       return;

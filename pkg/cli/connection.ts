@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { Readable } from 'node:stream';
-import type { KubernetesList, KubernetesObject, ResourceType } from '#api/object';
+import type { ResourceType } from '#api/object';
 import { codeOf, messageOf, StatusError } from '#base/errors';
 import type { Client } from '#client/client';
 import { createHttpTransport } from '#client/http-transport';
@@ -38,6 +38,8 @@ export class Connection {
   readonly namespace: string;
   readonly client: Client;
   readonly options: ConnectionOptions;
+  /** For those who open sockets of their own. */
+  readonly tls: TlsOptions;
   readonly #agent: Agent;
   readonly #signal: AbortSignal;
   readonly #close: () => void;
@@ -47,7 +49,8 @@ export class Connection {
     this.options = options;
     this.namespace = namespace;
     this.#signal = signal;
-    this.#agent = new Agent({ keepAlive: true, ...tlsOptions(options) });
+    this.tls = tlsOptions(options);
+    this.#agent = new Agent({ keepAlive: true, ...this.tls });
     const transport = createHttpTransport(options);
     this.client = createClient(transport);
     this.#close = () => void transport.close();
@@ -105,6 +108,8 @@ export function pathOf(resource: ResourceType, namespace: string | undefined, na
   return `${root}${scope}/${resource.plural}${rest.join('')}`;
 }
 
+type TlsOptions = Pick<RequestOptions, 'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized'>;
+
 /** Opens the cluster that flags and environment name. Throws `UsageError` that says how to get one. */
 export async function connect(context: VerbContext, flags: GlobalFlags): Promise<Connection> {
   const home = berthHome(context);
@@ -139,12 +144,12 @@ export async function withConnection<T>(
   }
 }
 
-export type { KubernetesList, KubernetesObject };
-
-function tlsOptions(options: ConnectionOptions): object {
+function tlsOptions(options: ConnectionOptions): TlsOptions {
   return {
     ...(options.certificateAuthority === undefined ? {} : { ca: options.certificateAuthority }),
-    ...(options.clientCertificate === undefined ? {} : { cert: options.clientCertificate, key: options.clientKey }),
+    ...(options.clientCertificate === undefined
+      ? {}
+      : { cert: options.clientCertificate, ...(options.clientKey === undefined ? {} : { key: options.clientKey }) }),
     ...(options.tlsServerName === undefined ? {} : { servername: options.tlsServerName }),
     ...(options.insecureSkipTlsVerify === true ? { rejectUnauthorized: false } : {}),
   };

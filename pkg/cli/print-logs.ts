@@ -85,7 +85,7 @@ async function printSource(context: VerbContext, connection: Connection, source:
   if (flags.tail !== undefined) query.set('tailLines', flags.tail);
   if (flags.limitBytes !== undefined) query.set('limitBytes', flags.limitBytes);
   if (flags.since !== undefined) query.set('sinceSeconds', String(parseSince(flags.since)));
-  const stream = await connection.stream({ path: `${pathOf(pods as never, connection.namespace, source.pod, 'log')}?${query.toString()}` });
+  const stream = await connection.stream({ path: `${pathOf(pods, connection.namespace, source.pod, 'log')}?${query.toString()}` });
   const label = prefix ? `${source.pod}${source.container === undefined ? '' : `/${source.container}`} | ` : '';
   await pipeline(stream, prefixLines(label), context.stdout, { end: false, signal: context.signal });
 }
