@@ -831,9 +831,16 @@ succeeded []string 1 omitempty list=set`,
   'berth.v1.ContainerExtension': `
 stopSignal string 1 omitempty
 user string 2 omitempty`,
+  'berth.v1.Free': `= object
+~raw bytes 1`,
   'berth.v1.PodExtension': `
 maxRestarts int32 1 ptr omitempty
 networks []string 2 omitempty list=set`,
+  'berth.v1.Untyped': `
+data map<string> 4 omitempty
+metadata meta.v1.ObjectMeta 1 omitempty
+spec berth.v1.Free 2 ptr omitempty
+status berth.v1.Free 3 ptr omitempty`,
   'certificates.v1.CertificateSigningRequest': `kind certificates.k8s.io/v1 CertificateSigningRequest
 metadata meta.v1.ObjectMeta 1 omitempty
 spec certificates.v1.CertificateSigningRequestSpec 2 required
