@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -21,7 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   dispatcher: ['api', 'client', 'rpc'],
   agent: ['api', 'rpc'],
   server: ['api', 'client', 'storage', 'rpc', 'compose', 'apiserver', 'scheduler', 'controllers', 'dispatcher'],
-  cli: ['api', 'client', 'compose', 'scheduler', 'rpc'],
+  cli: ['api', 'client', 'compose', 'scheduler', 'rpc', 'agent'],
 };
 
 const generated = /\/(generated|shapes)\//;
@@ -50,7 +50,11 @@ describe('the architecture of DESIGN section 3', () => {
         parser: 'swc',
         moduleSystems: ['es6'],
         tsPreCompilationDeps: true,
-        enhancedResolveOptions: { conditionNames: ['berth-source', 'node', 'import', 'default'], exportsFields: ['exports'], extensions: ['.ts', '.js', '.json'] },
+        enhancedResolveOptions: {
+          conditionNames: ['berth-source', 'node', 'import', 'default'],
+          exportsFields: ['exports'],
+          extensions: ['.ts', '.js', '.json'],
+        },
         validate: true,
         ruleSet: { forbidden: [{ name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } }] },
       },
@@ -64,7 +68,9 @@ describe('the architecture of DESIGN section 3', () => {
     const files = new Set(result.modules.map((module) => module.source));
     const missing = trackedSources().filter((file) => /^(pkg|cmd)\//.test(file) && !/\.(test|suite)\.ts$/.test(file) && !files.has(file));
     expect(missing).toEqual([]);
-    expect(result.modules.flatMap((module) => module.dependencies).some((dependency) => dependency.resolved === 'pkg/base/errors.ts')).toBe(true);
+    expect(result.modules.flatMap((module) => module.dependencies).some((dependency) => dependency.resolved === 'pkg/base/errors.ts')).toBe(
+      true,
+    );
   });
 
   test('imports point down only', () => {

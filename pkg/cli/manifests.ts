@@ -4,7 +4,7 @@
  */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isMap, LineCounter } from 'yaml';
+import { isMap, isScalar, LineCounter } from 'yaml';
 import type { KubernetesObject } from '#api/object';
 import { codeOf, messageOf } from '#base/errors';
 import { YamlNestingError, yamlDocuments } from '#base/yaml-documents';
@@ -102,7 +102,7 @@ export function parseManifests(path: string, content: string): Manifest[] {
         'Nothing was applied.',
       );
     }
-    if (document.contents === null) continue;
+    if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) continue;
     const where = `${path}:${lines.linePos(document.contents.range?.[0] ?? 0).line}`;
     if (!isMap(document.contents)) throw new UsageError(`${where}: a manifest must be a mapping with apiVersion and kind`);
     let value: unknown;

@@ -6,6 +6,7 @@ import { describeVerb } from './describe.ts';
 import { eventsVerb } from './events.ts';
 import { execVerb } from './exec.ts';
 import { getVerb } from './get.ts';
+import { imageVerb } from './image.ts';
 import { logsVerb } from './logs.ts';
 import { scaleVerb } from './scale.ts';
 import { tokenVerb } from './token.ts';
