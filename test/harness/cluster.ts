@@ -1,0 +1,88 @@
+/** A whole cluster as a user has it: `berth up` from the build, on real containerd, in a home of its own; for end-to-end tests. */
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type CommandOptions, type CommandResult, runCommand } from './commands.ts';
+
+export const repository = resolve(fileURLToPath(new URL('../..', import.meta.url)));
+const main = join(repository, 'dist/cmd/berth/main.js');
+
+/** Why end-to-end tests cannot run here; undefined when they can. */
+export function missingForCluster(): string | undefined {
+  if (process.platform !== 'linux') return 'containers need Linux';
+  if (process.getuid?.() !== 0) return 'a node needs root';
+  const missing = ['/usr/bin/containerd', '/usr/sbin/runc', '/usr/lib/cni/bridge', '/usr/sbin/nft'].filter((path) => !existsSync(path));
+  return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined;
+}
+
+export interface TestCluster {
+  readonly home: string;
+  readonly kubeconfig: string;
+  /** For processes that talk to the cluster. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly port: number;
+  berth(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Like `berth`, but throws unless the exit code is 0; gives stdout. */
+  succeed(...args: readonly string[]): Promise<string>;
+  /** The process id of `up`, `server`, `agent` or `containerd`. */
+  pid(name: 'up' | 'server' | 'agent' | 'containerd'): number;
+  /** `berth down --purge`. */
+  stop(): Promise<CommandResult>;
+}
+
+export interface TestClusterOptions {
+  readonly flags?: readonly string[];
+  /** Loads `berth.local/hello:1`. */
+  readonly demoImage?: boolean;
+}
+
+export async function startTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
+  const home = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
+  const [port, agentPort] = await freePorts(2);
+  const env: NodeJS.ProcessEnv = { ...process.env, BERTH_HOME: home, KUBECONFIG: '', NO_COLOR: '1' };
+  const berth = (args: readonly string[], more: CommandOptions = {}): Promise<CommandResult> => runCommand(process.execPath, [main, ...args], { cwd: repository, ...more, env: { ...env, ...more.env } });
+  const cluster: TestCluster = {
+    home,
+    kubeconfig: join(home, 'kubeconfig'),
+    env: { ...env, KUBECONFIG: join(home, 'kubeconfig') },
+    port: port!,
+    berth,
+    succeed: async (...args) => {
+      const result = await berth(args, { timeout: 180_000 });
+      if (result.code !== 0) throw new Error(`berth ${args.join(' ')} ended with ${result.code}\n${result.stdout}\n${result.stderr}`);
+      return result.stdout;
+    },
+    pid: (name) => (JSON.parse(readFileSync(name === 'containerd' ? join(home, 'containerd/process.json') : join(home, 'run', `${name}.json`), 'utf8')) as { pid: number }).pid,
+    stop: () => berth(['down', '--purge'], { timeout: 120_000 }),
+  };
+  try {
+    await cluster.succeed('up', '--detach', '--port', String(port), '--agent-port', String(agentPort), ...(options.flags ?? []));
+    if (options.demoImage) await loadDemoImage(cluster);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+  return cluster;
+}
+
+async function loadDemoImage(cluster: TestCluster): Promise<void> {
+  const archive = join(cluster.home, 'hello.tar');
+  const built = await runCommand(process.execPath, [join(repository, 'dist/hack/build-demo-image.js'), archive]);
+  if (built.code !== 0) throw new Error(`the demo image could not be built\n${built.stderr}`);
+  await cluster.succeed('image', 'load', archive);
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+  return ports;
+}
