@@ -24,6 +24,8 @@ export const protobufPackage = "containerd.services.content.v1";
 
 export const protobufFileName = "containerd-content.proto";
 
+/** The part of containerd's content store that tells how far a pull is. */
+
 export interface ListStatusesRequest {
   filters: string[];
 }

@@ -12,17 +12,28 @@ import {
   Client,
   type ClientOptions,
   type ClientReadableStream,
+  type ClientUnaryCall,
   type handleServerStreamingCall,
+  type handleUnaryCall,
   makeGenericClientConstructor,
   type Metadata,
+  type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Any } from "./google/protobuf/any.ts";
+import { Empty } from "./google/protobuf/empty.ts";
 import { Timestamp } from "./google/protobuf/timestamp.ts";
 
 export const protobufPackage = "containerd.services.events.v1";
 
 export const protobufFileName = "containerd-events.proto";
+
+/** The part of containerd's events that Berth uses: exits and starts of tasks are told here at once, in every version. */
+
+export interface PublishRequest {
+  topic: string;
+  event: Any | undefined;
+}
 
 export interface SubscribeRequest {
   filters: string[];
@@ -51,6 +62,91 @@ export interface TaskStart {
   containerId: string;
   pid: number;
 }
+
+function createBasePublishRequest(): PublishRequest {
+  return { topic: "", event: undefined };
+}
+
+export const PublishRequest: MessageFns<PublishRequest> = {
+  encode(message: PublishRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.event !== undefined) {
+      Any.encode(message.event, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PublishRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePublishRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = Any.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PublishRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      event: isSet(object.event) ? Any.fromJSON(object.event) : undefined,
+    };
+  },
+
+  toJSON(message: PublishRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.event !== undefined) {
+      obj.event = Any.toJSON(message.event);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PublishRequest>, I>>(base?: I): PublishRequest {
+    return PublishRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PublishRequest>, I>>(object: I): PublishRequest {
+    const message = createBasePublishRequest();
+    message.topic = object.topic ?? "";
+    message.event = (object.event !== undefined && object.event !== null) ? Any.fromPartial(object.event) : undefined;
+    return message;
+  },
+};
 
 function createBaseSubscribeRequest(): SubscribeRequest {
   return { filters: [] };
@@ -547,6 +643,15 @@ export const TaskStart: MessageFns<TaskStart> = {
 
 export type EventsService = typeof EventsService;
 export const EventsService = {
+  publish: {
+    path: "/containerd.services.events.v1.Events/Publish" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PublishRequest): Buffer => Buffer.from(PublishRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PublishRequest => PublishRequest.decode(value),
+    responseSerialize: (value: Empty): Buffer => Buffer.from(Empty.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Empty => Empty.decode(value),
+  },
   subscribe: {
     path: "/containerd.services.events.v1.Events/Subscribe" as const,
     requestStream: false as const,
@@ -559,10 +664,23 @@ export const EventsService = {
 } as const;
 
 export interface EventsServer extends UntypedServiceImplementation {
+  publish: handleUnaryCall<PublishRequest, Empty>;
   subscribe: handleServerStreamingCall<SubscribeRequest, Envelope>;
 }
 
 export interface EventsClient extends Client {
+  publish(request: PublishRequest, callback: (error: ServiceError | null, response: Empty) => void): ClientUnaryCall;
+  publish(
+    request: PublishRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Empty) => void,
+  ): ClientUnaryCall;
+  publish(
+    request: PublishRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Empty) => void,
+  ): ClientUnaryCall;
   subscribe(request: SubscribeRequest, options?: Partial<CallOptions>): ClientReadableStream<Envelope>;
   subscribe(
     request: SubscribeRequest,

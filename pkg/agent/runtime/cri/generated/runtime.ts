@@ -25,7 +25,7 @@ export const protobufPackage = "runtime.v1";
 
 export const protobufFileName = "runtime.proto";
 
-/** Our own subset of CRI v1: names and field numbers checked against the published API and used against containerd 1.6. */
+/** The part of CRI v1 that Berth uses, under its published names and field numbers. */
 
 export const Protocol = { TCP: 0, UDP: 1, SCTP: 2, UNRECOGNIZED: -1 } as const;
 

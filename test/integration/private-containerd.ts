@@ -1,0 +1,87 @@
+/** A containerd of its own for one test file, with a network of its own and an image with busybox, all gone at the end. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeCniConfiguration } from '#agent/network/cni';
+import { findContainerdBinaries, findProgram } from '#agent/runtime/containerd/binaries';
+import { Containerd } from '#agent/runtime/containerd/containerd';
+import { removeContainerd } from '#agent/runtime/containerd/remove';
+import { buildImageArchive } from '#agent/runtime/images/image-archive';
+import { loadImage } from '#agent/runtime/images/load-image';
+import { systemClock } from '#base/clock';
+import { messageOf } from '#base/errors';
+import { silentLogger } from '#base/logging';
+
+export const busyboxImage = 'berth.local/busybox:1';
+
+/** Why real containers cannot run here; undefined: they can. */
+export function whyNoContainers(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root';
+  try {
+    findContainerdBinaries();
+  } catch (error) {
+    return messageOf(error);
+  }
+  if (busyboxPath() === undefined) return 'needs busybox (Debian: busybox-static)';
+  return undefined;
+}
+
+/** The static busybox of this machine. */
+export function busyboxPath(): string | undefined {
+  return findProgram('busybox');
+}
+
+/** An image with busybox and its commands under /bin. */
+export async function buildBusyboxImage(reference: string = busyboxImage): Promise<Uint8Array> {
+  const path = busyboxPath();
+  if (path === undefined) throw new Error('busybox was not found');
+  const applets = execFileSync(path, ['--list'], { encoding: 'utf8' }).trim().split('\n');
+  return buildImageArchive({
+    reference,
+    entries: [
+      { path: '/bin/busybox', content: readFileSync(path), mode: 0o755 },
+      ...applets.filter((name) => name !== 'busybox').map((name) => ({ path: `/bin/${name}`, linkTo: 'busybox' })),
+      { path: '/tmp', directory: true, mode: 0o1777 },
+      { path: '/etc/passwd', content: 'root:x:0:0:root:/:/bin/sh\nguest:x:1000:1000:guest:/:/bin/sh\n' },
+      { path: '/etc/group', content: 'root:x:0:\nguest:x:1000:\n' },
+    ],
+    command: ['/bin/sh'],
+    environment: { PATH: '/bin' },
+  });
+}
+
+export interface PrivateContainerd {
+  readonly home: string;
+  readonly containerd: Containerd;
+  /** The name of its bridge. */
+  readonly bridge: string;
+  close(): Promise<void>;
+}
+
+/** `thirdOctet` keeps test files that run at the same time apart: 10.211.N.0/24. */
+export async function startPrivateContainerd(thirdOctet: number): Promise<PrivateContainerd> {
+  const home = mkdtempSync(join(tmpdir(), 'berth-containerd-'));
+  const bridge = `bt${process.pid}`;
+  const containerd = new Containerd({ home, clock: systemClock, log: silentLogger });
+  writeCniConfiguration(containerd.layout.cniConfiguration, {
+    name: `berth-test-${process.pid}`,
+    bridge,
+    podCidr: `10.211.${thirdOctet}.0/24`,
+    mtu: 1_400,
+    dataFolder: join(home, 'addresses'),
+  });
+  const close = async (): Promise<void> => {
+    await removeContainerd({ home, clock: systemClock });
+    if (existsSync(`/sys/class/net/${bridge}`)) execFileSync('ip', ['link', 'delete', bridge]);
+    rmSync(home, { recursive: true, force: true });
+  };
+  try {
+    await containerd.start(AbortSignal.timeout(60_000));
+    await loadImage({ socket: containerd.layout.socket, archive: await buildBusyboxImage() });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { home, containerd, bridge, close };
+}
