@@ -20,7 +20,7 @@ const gzipFrom = 128 * 1024;
 const pieceSize = 256 * 1024;
 
 export interface ReplyHeaders {
-  readonly [name: string]: string | readonly string[];
+  [name: string]: string | string[];
 }
 
 const commonHeaders = { 'cache-control': 'no-cache, private' } as const;

@@ -1,21 +1,7 @@
-/** Tables (meta.k8s.io/v1): what `kubectl get` prints. The columns are the kind's own; without any, name and age. */
+/** Tables (meta.k8s.io): what `kubectl get` prints. The columns and cells are the kind's own. */
+import type { Column } from '#api/kind';
 import type { KubernetesObject, ListMeta } from '#api/object';
-
-export interface Column {
-  readonly name: string;
-  /** As in OpenAPI: `string`, `integer`, `number`, `boolean`, `date`. */
-  readonly type: string;
-  readonly format?: string;
-  readonly description?: string;
-  /** 0 is always shown, above it only with `-o wide`. */
-  readonly priority?: number;
-}
-
-/** Columns, and the cells of one object in their order. */
-export interface Columns<T = KubernetesObject> {
-  readonly columns: readonly Column[];
-  cells(object: T, now: number): readonly unknown[];
-}
+import type { PublishedResource } from './published-resources.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
@@ -29,29 +15,31 @@ export interface TableRow {
   readonly object?: object;
 }
 
-export function makeRow(columns: Columns, object: KubernetesObject, include: IncludeObject, version: string, now: number): TableRow {
-  const cells = columns.cells(object, now);
+/** `now` is in milliseconds since 1970. */
+export function makeRow(
+  resource: Pick<PublishedResource, 'columns' | 'columnForm'>,
+  object: KubernetesObject,
+  include: IncludeObject,
+  version: string,
+  now: number,
+): TableRow {
+  const cells = resource.columns.cells(resource.columnForm(object), now);
   if (include === 'None') return { cells };
   return { cells, object: include === 'Object' ? object : partialMetadata(object, version) };
 }
 
-/** `definitions` is left out where the client has them already (all but the first event of a watch). */
-export function makeTable(
-  version: string,
-  metadata: ListMeta,
-  definitions: readonly Column[] | undefined,
-  rows: readonly TableRow[],
-): object {
+/** The rows stand last, so that they can be written one by one. `columns` is left out where the client has them (all but a watch's first event). */
+export function makeTable(version: string, metadata: ListMeta, columns: readonly Column[] | undefined, rows: readonly TableRow[]): object {
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${version}`,
     metadata,
-    columnDefinitions: (definitions ?? []).map((column) => ({
-      name: column.name,
-      type: column.type,
-      format: column.format ?? (column.name === 'Name' ? 'name' : ''),
-      description: column.description ?? '',
-      priority: column.priority ?? 0,
+    columnDefinitions: (columns ?? []).map(({ name, type, format, description, priority }) => ({
+      name,
+      type,
+      format: format ?? '',
+      description: description ?? '',
+      priority: priority ?? 0,
     })),
     rows,
   };

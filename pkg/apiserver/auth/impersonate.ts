@@ -1,0 +1,59 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { StatusError } from '#base/errors';
+import { type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
+import { authenticatedGroup, type UserInfo } from '../request-context.ts';
+
+const extraPrefix = 'impersonate-extra-';
+
+/**
+ * The user in whose place this request is made (`kubectl --as`): the authenticated one unless the headers name another, for which
+ * the authenticated one needs the verb `impersonate` on users, groups, uids and userextras. Throws `Forbidden` and `BadRequest`.
+ */
+export async function impersonate(user: UserInfo, headers: IncomingHttpHeaders, authorizers: readonly Authorizer[]): Promise<UserInfo> {
+  const name = one(headers['impersonate-user']);
+  const groups = several(headers['impersonate-group']);
+  const uid = one(headers['impersonate-uid']);
+  const extra: [string, string[]][] = Object.entries(headers)
+    .filter(([header]) => header.startsWith(extraPrefix))
+    .map(([header, value]) => [decodeURIComponent(header.slice(extraPrefix.length)), several(value)]);
+  if (name === undefined) {
+    if (groups.length === 0 && uid === undefined && extra.length === 0) return user;
+    throw new StatusError(
+      'BadRequest',
+      `requested ${JSON.stringify({ groups, uid })} without impersonating a user: set Impersonate-User too`,
+    );
+  }
+  const may = (group: string, resource: string, named: string, subresource?: string): Promise<void> =>
+    mustBeAllowed(authorizers, {
+      user,
+      verb: 'impersonate',
+      group,
+      resource,
+      name: named,
+      ...(subresource === undefined ? {} : { subresource }),
+    });
+  await may('', 'users', name);
+  for (const group of groups) await may('', 'groups', group);
+  if (uid !== undefined) await may('authentication.k8s.io', 'uids', uid);
+  for (const [key, values] of extra) for (const value of values) await may('authentication.k8s.io', 'userextras', value, key);
+  return {
+    name,
+    groups: [...new Set([...groups, authenticatedGroup])],
+    ...(uid === undefined ? {} : { uid }),
+    ...(extra.length === 0 ? {} : { extra: Object.fromEntries(extra) }),
+  };
+}
+
+function one(value: string | string[] | undefined): string | undefined {
+  const first = Array.isArray(value) ? value[0] : value;
+  return first === '' ? undefined : first;
+}
+
+/** Repeated headers arrive joined by commas over HTTP/1.1, and as a list or joined over HTTP/2. */
+function several(value: string | string[] | undefined): string[] {
+  if (value === undefined) return [];
+  return [value]
+    .flat()
+    .flatMap((part) => part.split(',').map((entry) => entry.trim()))
+    .filter((entry) => entry !== '');
+}

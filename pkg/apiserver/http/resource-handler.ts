@@ -1,0 +1,384 @@
+/**
+ * Requests on resources: path, method, query and body become an `ApiRequest`, the verbs' answer becomes a reply in the form that
+ * the client takes. No rule of the API is here; those are the verbs'.
+ */
+
+import { watchFrame } from '#api/protobuf/envelope';
+import { judgeFields } from '#api/schema/decode';
+import { nameAndAge } from '#api/table-columns';
+import type { Clock } from '#base/clock';
+import { StatusError } from '#base/errors';
+import type { ApiRequest, NamedTarget, PatchType, Target, WatchRequest, WriteOptions } from '#client/transport';
+import type { RequestContext, UserInfo } from '../request-context.ts';
+import type { Answer, ServedEvent, ServedList, ServedObject } from '../verbs/answer.ts';
+import { decodeBody, decodeJson, readBody } from './body.ts';
+import type { Exchange } from './exchange.ts';
+import { type Encoding, encodingTypes, negotiate, parseMediaType, type ReplyForm, type Shape, unsupportedMediaType } from './media-type.ts';
+import type { ApiMetrics, RequestLabels } from './metrics.ts';
+import type { ResourcePath } from './path.ts';
+import { decodeProtobufBody, encodeProtobufBody, hasProtobuf } from './protobuf.ts';
+import type { PublishedResource } from './published-resources.ts';
+import { flag, parseDeleteOptions, parseListOptions, parseWatchOptions, parseWriteOptions } from './query.ts';
+import { encode, sendBytes, sendPieces, warningHeaders } from './reply.ts';
+import { makeRow, makeTable, parseIncludeObject, partialMetadata } from './table.ts';
+import { streamWatch } from './watch-stream.ts';
+
+/** The verbs, as this face needs them. */
+export interface ApiVerbs {
+  handle(context: RequestContext, request: ApiRequest): Promise<Answer>;
+  /** Resolves once the request is known to be allowed and well-formed; what comes later ends the watch. */
+  watch(
+    context: RequestContext,
+    request: WatchRequest,
+  ): Promise<AsyncIterable<readonly ServedEvent[]>> | AsyncIterable<readonly ServedEvent[]>;
+}
+
+const patchTypes: Readonly<Record<string, PatchType>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+};
+
+/** Watches without a timeout of their own end after half an hour to an hour, so that load spreads again over servers. */
+const watchTimeout = 1800;
+
+export interface ResourceHandlerOptions {
+  readonly verbs: ApiVerbs;
+  readonly metrics: ApiMetrics;
+  readonly clock: Clock;
+  /** Aborted when the server stops: watches end. */
+  readonly stopping: AbortSignal;
+}
+
+export class ResourceHandler {
+  readonly #options: ResourceHandlerOptions;
+
+  constructor(options: ResourceHandlerOptions) {
+    this.#options = options;
+  }
+
+  async handle(exchange: Exchange, user: UserInfo, path: ResourcePath, served: PublishedResource): Promise<void> {
+    const { clock, metrics } = this.#options;
+    checkScope(path, served, exchange.method);
+    const resource = viewOf(path, served);
+    const verb = verbOf(exchange, path);
+    const labels = labelsOf(exchange, path, verb);
+    if (verb === 'WATCH') {
+      await this.#watch(exchange, user, path, resource, labels);
+      return;
+    }
+    const started = clock.monotonic();
+    const end = metrics.begin(exchange.method !== 'GET');
+    try {
+      const form = negotiate(exchange.header('accept'), exchange.query, {
+        encodings: encodingsOf(path, resource),
+        shapes: shapesOf(verb),
+      });
+      const request = await this.#request(exchange, path, resource, verb);
+      const answer = await this.#options.verbs.handle(exchange.contextFor(user), request);
+      await this.#reply(exchange, form, resource, answer);
+    } finally {
+      end();
+      metrics.finished(labels, exchange.response.statusCode, (clock.monotonic() - started) / 1000);
+    }
+  }
+
+  async #request(exchange: Exchange, path: ResourcePath, resource: PublishedResource, verb: string): Promise<ApiRequest> {
+    const { query } = exchange;
+    const target: Target = { resource: resource.type, ...(path.namespace === undefined ? {} : { namespace: path.namespace }) };
+    const named: NamedTarget = {
+      ...target,
+      name: path.name ?? '',
+      ...(path.subresource === undefined ? {} : { subresource: path.subresource }),
+    };
+    switch (verb) {
+      case 'GET': {
+        const resourceVersion = query.get('resourceVersion');
+        return { verb: 'get', ...named, ...(resourceVersion === null ? {} : { resourceVersion }) };
+      }
+      case 'LIST':
+        return { verb: 'list', ...target, options: parseListOptions(query) };
+      case 'POST': {
+        const options = parseWriteOptions(query, 'CreateOptions');
+        const object = await this.#object(exchange, options);
+        return {
+          verb: 'create',
+          ...target,
+          object,
+          options,
+          ...(path.name === undefined ? {} : { name: path.name }),
+          ...(path.subresource === undefined ? {} : { subresource: path.subresource }),
+        };
+      }
+      case 'PUT': {
+        const options = parseWriteOptions(query, 'UpdateOptions');
+        return { verb: 'update', ...named, object: await this.#object(exchange, options), options };
+      }
+      case 'PATCH': {
+        const type = parseMediaType(exchange.header('content-type') ?? '')?.type ?? '';
+        const patchType = patchTypes[type];
+        if (patchType === undefined) throw unsupportedMediaType(Object.keys(patchTypes));
+        const options = parseWriteOptions(query, 'PatchOptions');
+        const { value, duplicates } = decodeJson(await readBody(exchange.request));
+        warnOfFields(exchange, options, duplicates);
+        return { verb: 'patch', ...named, patchType, patch: value, options };
+      }
+      case 'DELETE':
+        return { verb: 'delete', ...named, options: parseDeleteOptions(query, await this.#optionalObject(exchange)) };
+      default:
+        return {
+          verb: 'deletecollection',
+          ...target,
+          options: { ...parseListOptions(query), ...parseDeleteOptions(query, await this.#optionalObject(exchange)) },
+        };
+    }
+  }
+
+  async #object(exchange: Exchange, options: WriteOptions): Promise<object> {
+    const { value, duplicates } = decodeBody(await readBody(exchange.request), exchange.header('content-type'), decodeProtobufBody);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new StatusError('BadRequest', 'the body must be one object');
+    }
+    warnOfFields(exchange, options, duplicates);
+    return value;
+  }
+
+  /** DeleteOptions, where any are sent. */
+  async #optionalObject(exchange: Exchange): Promise<object | undefined> {
+    const bytes = await readBody(exchange.request);
+    if (bytes.length === 0) return undefined;
+    const { value } = decodeBody(bytes, exchange.header('content-type'), decodeProtobufBody);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new StatusError('BadRequest', 'the body of a delete must be DeleteOptions');
+    }
+    return value;
+  }
+
+  async #reply(exchange: Exchange, form: ReplyForm, resource: PublishedResource, answer: Answer): Promise<void> {
+    const { response } = exchange;
+    const options = { gzip: exchange.acceptsGzip, headers: warningHeaders(exchange.warnings) };
+    const type = encodingTypes[form.encoding];
+    if (answer.type === 'list') {
+      await this.#replyList(exchange, form, resource, answer.list);
+      return;
+    }
+    const { code } = answer;
+    if (answer.type === 'object' && form.shape === 'object' && form.encoding === 'json' && !form.pretty) {
+      await sendBytes(response, code, type, answer.object.bytes, options);
+      return;
+    }
+    const body = answer.type === 'status' ? answer.status : this.#shaped(exchange, form, resource, answer.object);
+    await sendBytes(response, code, type, await encode(body, form, encodeProtobufBody), options);
+  }
+
+  #shaped(exchange: Exchange, form: ReplyForm, resource: PublishedResource, served: ServedObject): object {
+    const { object } = served;
+    if (form.shape === 'PartialObjectMetadata') return partialMetadata(object, form.version);
+    if (form.shape !== 'Table') return object;
+    const include = parseIncludeObject(exchange.query);
+    const row = makeRow(resource, object, include, form.version, this.#options.clock.now());
+    const { resourceVersion } = object.metadata;
+    return makeTable(form.version, resourceVersion === undefined ? {} : { resourceVersion }, resource.columns.columns, [row]);
+  }
+
+  async #replyList(exchange: Exchange, form: ReplyForm, resource: PublishedResource, list: ServedList): Promise<void> {
+    const { response, query } = exchange;
+    const options = { gzip: exchange.acceptsGzip && list.items.length > 20, headers: warningHeaders(exchange.warnings) };
+    const type = encodingTypes[form.encoding];
+    if (form.encoding === 'json' && !form.pretty) {
+      await sendPieces(response, 200, type, this.#listPieces(form, resource, list, query), options);
+      return;
+    }
+    const { apiVersion, kind, metadata, items } = list;
+    const objects = items.map((item) => item.object);
+    const body =
+      form.shape === 'Table'
+        ? makeTable(
+            form.version,
+            metadata,
+            resource.columns.columns,
+            objects.map((object) => makeRow(resource, object, parseIncludeObject(query), form.version, this.#options.clock.now())),
+          )
+        : form.shape === 'PartialObjectMetadataList'
+          ? {
+              kind: 'PartialObjectMetadataList',
+              apiVersion: `meta.k8s.io/${form.version}`,
+              metadata,
+              items: objects.map((object) => partialMetadata(object, form.version)),
+            }
+          : { kind, apiVersion, metadata, items: objects };
+    await sendBytes(response, 200, type, await encode(body, form, encodeProtobufBody), options);
+  }
+
+  *#listPieces(form: ReplyForm, resource: PublishedResource, list: ServedList, query: URLSearchParams): Generator<Uint8Array> {
+    const { columns } = resource.columns;
+    let head: object;
+    let piece: (item: ServedObject) => Uint8Array;
+    const now = this.#options.clock.now();
+    if (form.shape === 'Table') {
+      head = makeTable(form.version, list.metadata, columns, []);
+      const include = parseIncludeObject(query);
+      piece = (item) => Buffer.from(JSON.stringify(makeRow(resource, item.object, include, form.version, now)));
+    } else if (form.shape === 'PartialObjectMetadataList') {
+      head = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version}`, metadata: list.metadata, items: [] };
+      piece = (item) => Buffer.from(JSON.stringify(partialMetadata(item.object, form.version)));
+    } else {
+      head = { kind: list.kind, apiVersion: list.apiVersion, metadata: list.metadata, items: [] };
+      piece = (item) => item.bytes;
+    }
+    // The head ends with an empty list: what is between its brackets follows.
+    yield Buffer.from(JSON.stringify(head).slice(0, -2));
+    let first = true;
+    for (const item of list.items) {
+      if (!first) yield comma;
+      first = false;
+      yield piece(item);
+    }
+    yield listEnd;
+  }
+
+  async #watch(exchange: Exchange, user: UserInfo, path: ResourcePath, resource: PublishedResource, labels: RequestLabels): Promise<void> {
+    const { clock, metrics, stopping, verbs } = this.#options;
+    const { query, response } = exchange;
+    const form = negotiate(exchange.header('accept'), query, { encodings: encodingsOf(path, resource), shapes: shapesOf('GET') });
+    const options = parseWatchOptions(query);
+    const request: WatchRequest = {
+      verb: 'watch',
+      resource: resource.type,
+      ...(path.namespace === undefined ? {} : { namespace: path.namespace }),
+      options: { ...options, timeoutSeconds: options.timeoutSeconds ?? watchTimeout + Math.floor(Math.random() * watchTimeout) },
+    };
+    exchange.becomeLongRunning();
+    const signal = AbortSignal.any([exchange.signal, stopping]);
+    const events = await verbs.watch({ ...exchange.contextFor(user), signal }, request);
+    const end = metrics.beginLongRunning(labels);
+    try {
+      await streamWatch({
+        response,
+        contentType: form.encoding === 'protobuf' ? `${encodingTypes.protobuf};stream=watch` : encodingTypes[form.encoding],
+        events,
+        encode: this.#eventEncoder(form, resource, query),
+        encodeError: (error) => frame(form.encoding, 'ERROR', Buffer.from(JSON.stringify(error.toStatus())), error.toStatus()),
+        clock,
+        signal,
+        written: (count) => metrics.watchEvents(resource, count),
+      });
+    } finally {
+      end();
+      metrics.finished(labels, response.statusCode, undefined);
+    }
+  }
+
+  #eventEncoder(form: ReplyForm, resource: PublishedResource, query: URLSearchParams): (event: ServedEvent, first: boolean) => Uint8Array {
+    if (form.shape === 'object') {
+      if (form.encoding === 'json') return ({ type, object }) => frame('json', type, object.bytes, undefined);
+      return ({ type, object }) => frame(form.encoding, type, undefined, object.object);
+    }
+    const include = parseIncludeObject(query);
+    return ({ type, object: { object } }, first) => {
+      let shaped: object;
+      if (form.shape === 'Table') {
+        const { resourceVersion } = object.metadata;
+        const row =
+          type === 'BOOKMARK'
+            ? { cells: resource.columns.columns.map(() => null), object: partialMetadata(object, form.version) }
+            : makeRow(resource, object, include, form.version, this.#options.clock.now());
+        const metadata = resourceVersion === undefined ? {} : { resourceVersion };
+        shaped = makeTable(form.version, metadata, first ? resource.columns.columns : undefined, [row]);
+      } else {
+        shaped = partialMetadata(object, form.version);
+      }
+      return frame(form.encoding, type, undefined, shaped);
+    };
+  }
+}
+
+const comma = Buffer.from(',');
+const listEnd = Buffer.from(']}\n');
+const frameHeads = new Map(
+  ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'].map((type) => [type, Buffer.from(`{"type":"${type}","object":`)]),
+);
+const frameEnd = Buffer.from('}\n');
+
+/** `bytes` is the object's JSON, where it is at hand. */
+function frame(encoding: Encoding, type: string, bytes: Uint8Array | undefined, object: object | undefined): Uint8Array {
+  if (encoding === 'protobuf' && object !== undefined) return watchFrame(type, encodeProtobufBody(object));
+  return Buffer.concat([frameHeads.get(type)!, bytes ?? Buffer.from(JSON.stringify(object)), frameEnd]);
+}
+
+function warnOfFields(exchange: Exchange, options: WriteOptions, duplicates: readonly string[]): void {
+  if (duplicates.length === 0) return;
+  const mode = options.fieldValidation ?? 'Ignore';
+  exchange.warnings.push(...judgeFields([], { fieldValidation: mode, duplicateFields: duplicates }));
+}
+
+/** A resource of the cluster is not found below a namespace, and one object of a namespaced one not outside of one. */
+function checkScope(path: ResourcePath, resource: PublishedResource, method: string): void {
+  if (path.namespace !== undefined && !resource.namespaced) throw notFound();
+  if (path.namespace === undefined && resource.namespaced) {
+    if (path.name !== undefined) throw notFound();
+    if (method !== 'GET') throw methodNotAllowed();
+  }
+  if (path.rest !== undefined) throw notFound();
+  if (path.subresource !== undefined) {
+    const subresource = resource.subresources.find((candidate) => candidate.name === path.subresource);
+    if (subresource === undefined) throw notFound();
+  }
+}
+
+/** A subresource with a kind of its own has its own columns too: name and age. */
+function viewOf(path: ResourcePath, resource: PublishedResource): PublishedResource {
+  const subresource = resource.subresources.find((candidate) => candidate.name === path.subresource);
+  if (subresource === undefined || subresource.kind.kind === resource.kind) return resource;
+  return { ...resource, columns: nameAndAge, columnForm: (object) => object };
+}
+
+/** Kubernetes' word for what a method means on a path, in capitals as its metrics have it. Throws `MethodNotAllowed`. */
+function verbOf(exchange: Exchange, path: ResourcePath): string {
+  const named = path.name !== undefined;
+  switch (exchange.method) {
+    case 'GET':
+      if (named && !path.watch) return 'GET';
+      return path.watch || flag(exchange.query, 'watch') ? 'WATCH' : 'LIST';
+    case 'POST':
+      if (named && path.subresource === undefined) throw methodNotAllowed();
+      return 'POST';
+    case 'PUT':
+    case 'PATCH':
+      if (!named) throw methodNotAllowed();
+      return exchange.method;
+    case 'DELETE':
+      return named ? 'DELETE' : 'DELETECOLLECTION';
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+function labelsOf(exchange: Exchange, path: ResourcePath, verb: string): RequestLabels {
+  return {
+    verb,
+    group: path.group,
+    version: path.version,
+    resource: path.plural,
+    subresource: path.subresource ?? '',
+    scope: path.name !== undefined ? 'resource' : path.namespace !== undefined ? 'namespace' : 'cluster',
+    dryRun: exchange.query.has('dryRun'),
+  };
+}
+
+function encodingsOf(path: ResourcePath, resource: PublishedResource): readonly Encoding[] {
+  const kind = resource.subresources.find((candidate) => candidate.name === path.subresource)?.kind ?? resource;
+  return hasProtobuf(kind.group, kind.version, kind.kind) ? ['json', 'yaml', 'protobuf'] : ['json', 'yaml'];
+}
+
+function shapesOf(verb: string): readonly Shape[] {
+  return verb === 'LIST' ? ['Table', 'PartialObjectMetadataList'] : ['Table', 'PartialObjectMetadata'];
+}
+
+export function notFound(): StatusError {
+  return new StatusError('NotFound', 'the server could not find the requested resource', { details: {} });
+}
+
+export function methodNotAllowed(): StatusError {
+  return new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} });
+}

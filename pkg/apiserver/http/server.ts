@@ -1,0 +1,119 @@
+/**
+ * The API port: one TLS server for HTTP/2 and HTTP/1.1, with bounds on connections, headers, streams and handshakes. Its certificate
+ * can be changed while it runs; when it stops it ends watches first, lets requests finish for a moment, and then closes what is left.
+ */
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '#base/clock';
+import { codeOf } from '#base/errors';
+import { aborted, type Runnable } from '#base/lifecycle';
+import type { Logger } from '#base/logging';
+import type { KeyPair } from '../auth/pki.ts';
+import type { ApiHandler } from './api-handler.ts';
+
+export interface ApiServerOptions {
+  readonly handler: Pick<ApiHandler, 'handle' | 'upgrade'>;
+  readonly certificate: KeyPair;
+  /** PEM of the authority that signed the clients' certificates. */
+  readonly clientAuthority: string;
+  /** All addresses unless given. */
+  readonly host?: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** How long requests in flight may take when the server stops, milliseconds. */
+const drainTime = 5_000;
+const maximumConnections = 10_000;
+
+export class ApiServer implements Runnable {
+  readonly name = 'apiserver';
+  readonly #options: ApiServerOptions;
+  readonly #server: Http2SecureServer;
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    const { handler, certificate } = options;
+    const server = createSecureServer({
+      allowHTTP1: true,
+      cert: certificate.certificate,
+      key: certificate.privateKey,
+      ca: options.clientAuthority,
+      requestCert: true,
+      // Whoever shows no certificate, or a wrong one, gets an answer that says so.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: 15_000,
+      maxSessionMemory: 64,
+      maxHeaderListPairs: 200,
+      settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: 64 * 1024 },
+    });
+    // Properties of the HTTP/1.1 side, which the types of HTTP/2 do not know.
+    Object.assign(server, { headersTimeout: 30_000, requestTimeout: 120_000, keepAliveTimeout: 120_000 });
+    server.maxConnections = maximumConnections;
+    server.on('request', (request, response) => void handler.handle(request, response));
+    server.on('upgrade', (request, socket: Duplex, head: Buffer) => void handler.upgrade(request, socket, head));
+    server.on('secureConnection', (socket) => {
+      socket.setNoDelay(true);
+      socket.setKeepAlive(true, 30_000);
+      socket.on('error', () => undefined);
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.once('close', () => this.#sessions.delete(session));
+      session.on('error', (error) => options.log.debug('an HTTP/2 session ended with an error', { error: error.message }));
+    });
+    server.on('tlsClientError', (error) => options.log.debug('a TLS handshake failed', { error: error.message }));
+    this.#server = server;
+  }
+
+  /** Starts to listen. Throws an error that says what to do when the address cannot be had. */
+  async listen(): Promise<AddressInfo> {
+    const { host, port } = this.#options;
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: Error): void => {
+        const at = `${host ?? 'all addresses'}, port ${port}`;
+        const why: Record<string, string> = {
+          EADDRINUSE: `something else listens on ${at}: is another server running? choose another port with --port`,
+          EACCES: `not allowed to listen on ${at}: choose a port above 1023`,
+          EADDRNOTAVAIL: `this machine has no address ${at}`,
+        };
+        reject(new Error(why[codeOf(error) ?? ''] ?? `cannot listen on ${at}: ${error.message}`, { cause: error }));
+      };
+      this.#server.once('error', onError);
+      this.#server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
+        this.#server.removeListener('error', onError);
+        resolve();
+      });
+    });
+    return this.#server.address() as AddressInfo;
+  }
+
+  /** Shows another certificate to those who connect from now on. */
+  setCertificate(certificate: KeyPair): void {
+    this.#server.setSecureContext({ cert: certificate.certificate, key: certificate.privateKey, ca: this.#options.clientAuthority });
+  }
+
+  /** Serves until the signal aborts; `listen` must have been called. */
+  async run(signal: AbortSignal): Promise<void> {
+    const failed = new Promise<never>((_, reject) => this.#server.once('error', reject));
+    await Promise.race([aborted(signal), failed]);
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const session of this.#sessions) session.close();
+    const waited = new AbortController();
+    // HTTP/1.1 connections that are idle do not close by themselves.
+    await Promise.race([closed, this.#options.clock.sleep(this.#sockets.size === 0 ? 0 : drainTime, waited.signal).catch(() => undefined)]);
+    waited.abort();
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+}

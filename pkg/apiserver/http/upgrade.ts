@@ -1,0 +1,74 @@
+/**
+ * Streams that take over the connection (exec, attach, port-forward): the client's own upgrade request is handed to the node
+ * as it came, and from then on bytes pass both ways untouched. Until then every refusal is a Status over HTTP/1.1.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { StatusError } from '#base/errors';
+
+/** Channel protocols over WebSocket that runtimes speak. */
+const webSocketProtocols = new Set(['v4.channel.k8s.io', 'channel.k8s.io', 'v4.base64.channel.k8s.io', 'base64.channel.k8s.io']);
+/** What is between the client and this server only. */
+const withheld = new Set(['authorization', 'cookie']);
+
+/**
+ * Throws `BadRequest` for an upgrade that no runtime can speak, of which clients fall back by themselves: kubectl's newer
+ * WebSocket protocols (`v5.channel.k8s.io`, `SPDY/3.1+portforward.k8s.io`) to SPDY.
+ */
+export function checkUpgrade(request: IncomingMessage): void {
+  const upgrade = (request.headers.upgrade ?? '').toLowerCase();
+  if (upgrade === 'websocket') {
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
+    if (offered.some((protocol) => webSocketProtocols.has(protocol))) return;
+    throw new StatusError(
+      'BadRequest',
+      `none of the offered WebSocket protocols is supported: ${offered.join(', ')}; use ${[...webSocketProtocols].join(', ')}, or SPDY/3.1`,
+    );
+  }
+  if (upgrade !== 'spdy/3.1') {
+    throw new StatusError('BadRequest', `Upgrade request required: upgrade to SPDY/3.1 or websocket, not to ${JSON.stringify(upgrade)}`);
+  }
+}
+
+/** The upgrade request as the client sent it, but for credentials. */
+export function upgradeRequestBytes(request: IncomingMessage): Buffer {
+  const lines = [`${request.method ?? 'POST'} ${request.url ?? '/'} HTTP/1.1`];
+  for (let at = 0; at + 1 < request.rawHeaders.length; at += 2) {
+    const name = request.rawHeaders[at]!;
+    if (!withheld.has(name.toLowerCase())) lines.push(`${name}: ${request.rawHeaders[at + 1]!}`);
+  }
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
+
+/** Passes bytes both ways, half-closes included, until both directions have ended or one side is gone. */
+export function tunnel(client: Duplex, node: Duplex): Promise<void> {
+  return new Promise((resolve) => {
+    let open = 2;
+    const closed = (): void => {
+      client.destroy();
+      node.destroy();
+      if (--open === 0) resolve();
+    };
+    client.on('error', () => undefined);
+    node.on('error', () => undefined);
+    client.once('close', closed);
+    node.once('close', closed);
+    client.pipe(node);
+    node.pipe(client);
+  });
+}
+
+/** Answers an upgrade request with an error, and closes the connection. */
+export function refuseUpgrade(socket: Duplex, error: StatusError): void {
+  const body = Buffer.from(`${JSON.stringify(error.toStatus())}\n`);
+  const head = [
+    `HTTP/1.1 ${error.code} ${error.reason}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+    '',
+    '',
+  ].join('\r\n');
+  socket.on('error', () => undefined);
+  socket.end(Buffer.concat([Buffer.from(head, 'latin1'), body]));
+}
