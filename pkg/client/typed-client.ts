@@ -1,4 +1,5 @@
 /** The one implementation of `Client`: turns its calls into requests, over any transport. */
+import { setMaxListeners } from 'node:events';
 import { apiVersionOf, groupResourceOf, type KubernetesList, type KubernetesObject, type ResourceType } from '#api/object';
 import { hasReason, StatusError } from '#base/errors';
 import type { Client, Draft, ObjectKey, Transport } from './client.ts';
@@ -19,6 +20,8 @@ import type {
  * once aborted, they reject with its reason.
  */
 export function createClient(transport: Transport, signal?: AbortSignal): Client {
+  // Every request in flight listens on it: that is no leak.
+  if (signal !== undefined) setMaxListeners(0, signal);
   return new TypedClient(transport, signal);
 }
 

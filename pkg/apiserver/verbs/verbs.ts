@@ -1,0 +1,150 @@
+/**
+ * The API's verbs over every kind, with no HTTP in them: authorize, decode, complete, admit, validate, store. Faces (HTTP, the local transport) turn what
+ * they are given into an `ApiRequest` and an `Answer` into what they give. Nothing reaches the store but through here.
+ */
+import { requiredFieldValue } from '#api/field-selector';
+import { groupResourceOf } from '#api/object';
+import type { KindRegistry } from '#api/registry';
+import type { Clock } from '#base/clock';
+import type { ApiRequest, WatchRequest } from '#client/transport';
+import type { Indexer } from '#storage/object-index';
+import type { Store } from '#storage/store';
+import { AdmissionChain, type AdmissionStep } from '../admission/admission.ts';
+import { type Action, type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
+import type { RequestContext } from '../request-context.ts';
+import type { Answer, ServedEvent } from './answer.ts';
+import { create } from './create.ts';
+import { remove } from './delete.ts';
+import { removeCollection } from './delete-collection.ts';
+import { get } from './get.ts';
+import { checkListNamespace, indexFor, list } from './list.ts';
+import { authorize, type VerbObserver, type VerbParts } from './parts.ts';
+import { patch } from './patch.ts';
+import { planWatch } from './read-options.ts';
+import { ServedResources } from './served-resource.ts';
+import type { SubresourceHandler } from './subresources/handler.ts';
+import { subresourceHandlers } from './subresources/index.ts';
+import { update } from './update.ts';
+import { virtualResources } from './virtual/index.ts';
+import type { VirtualResource } from './virtual/virtual-resource.ts';
+import { concerns, watchEvents } from './watch.ts';
+
+export interface VerbsOptions {
+  readonly store: Store;
+  readonly registry: KindRegistry;
+  /** In order; see admission/index.ts. */
+  readonly admission: readonly AdmissionStep[];
+  readonly authorizers: readonly Authorizer[];
+  readonly clock: Clock;
+  /** The same list that the store's cache was given. */
+  readonly indexers?: readonly Indexer[];
+  readonly random?: () => number;
+  /** The server's own unless given. */
+  readonly subresources?: readonly SubresourceHandler[];
+  readonly virtualResources?: readonly VirtualResource[];
+  readonly observer?: VerbObserver;
+}
+
+export class Verbs {
+  readonly #parts: VerbParts;
+
+  constructor(options: VerbsOptions) {
+    this.#parts = {
+      store: options.store,
+      resources: new ServedResources(options.registry),
+      admission: new AdmissionChain(options.admission),
+      authorizers: options.authorizers,
+      clock: options.clock,
+      random: options.random ?? Math.random,
+      indexers: options.indexers ?? [],
+      subresources: options.subresources ?? subresourceHandlers,
+      virtualResources: options.virtualResources ?? virtualResources,
+      observer: options.observer ?? silentObserver,
+    };
+  }
+
+  get registry(): KindRegistry {
+    return this.#parts.resources.registry;
+  }
+
+  /** Throws `StatusError`. What is answered may be shared and is never changed. */
+  async send(context: RequestContext, request: ApiRequest): Promise<Answer> {
+    context.signal?.throwIfAborted();
+    switch (request.verb) {
+      case 'get':
+        return await get(this.#parts, context, request);
+      case 'list':
+        return await list(this.#parts, context, request);
+      case 'create':
+        return await create(this.#parts, context, request);
+      case 'update':
+        return await update(this.#parts, context, request);
+      case 'patch':
+        return await patch(this.#parts, context, request);
+      case 'delete':
+        return await remove(this.#parts, context, request);
+      case 'deletecollection':
+        return await removeCollection(this.#parts, context, request);
+    }
+  }
+
+  /**
+   * Resolves once the watch is accepted; throws `StatusError` where it is refused. Then batches of events, none of them empty, until the signal aborts, the
+   * time is up, or the consumer was too slow (all end it); the iteration throws `StatusError` Expired when the revision is too old to go on from.
+   */
+  async watch(context: RequestContext, request: WatchRequest, signal: AbortSignal): Promise<AsyncIterable<readonly ServedEvent[]>> {
+    const parts = this.#parts;
+    const resource = parts.resources.get(request.resource);
+    resource.mustHave('watch');
+    await authorize(parts, context, request);
+    checkListNamespace(resource, request);
+    const { options } = request;
+    const plan = planWatch(options);
+    const selection = resource.selection(options);
+    return stream();
+
+    async function* stream(): AsyncGenerator<readonly ServedEvent[]> {
+      const { cache } = parts.store;
+      if (plan.notOlderThan > 0) await cache.reach(plan.notOlderThan);
+      if (plan.after === 'now') await cache.reachNewest();
+      const after = plan.after === 'now' ? cache.revision : plan.after;
+      const source = await cache.resource(resource.stored).watch(
+        {
+          namespace: request.namespace ?? requiredFieldValue(selection.fields, 'metadata.namespace'),
+          after,
+          index: indexFor(parts, resource, selection),
+          ...(selection.isEverything ? {} : { filter: (event) => concerns(event, selection.matches) }),
+        },
+        signal,
+      );
+      const name = groupResourceOf(resource.type);
+      parts.observer.watchStarted(name);
+      try {
+        yield* watchEvents({
+          source,
+          resource: resource.type,
+          clock: parts.clock,
+          matches: selection.matches,
+          serve: (object) => resource.serve(object),
+          bookmarks: options.allowWatchBookmarks === true,
+          markInitialEnd: plan.markInitialEnd,
+          timeout: options.timeoutSeconds === undefined ? undefined : options.timeoutSeconds * 1000,
+          dropped: () => parts.observer.watchDropped(name),
+        });
+      } finally {
+        parts.observer.watchEnded(name);
+      }
+    }
+  }
+
+  /** For what a face does itself (streams to nodes, paths that are no resources). Throws Forbidden unless the user may. */
+  async authorize(action: Action): Promise<void> {
+    await mustBeAllowed(this.#parts.authorizers, action);
+  }
+}
+
+const silentObserver: VerbObserver = {
+  watchStarted: () => undefined,
+  watchEnded: () => undefined,
+  watchDropped: () => undefined,
+};
