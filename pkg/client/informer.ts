@@ -3,6 +3,7 @@
  * Invariant: what `get` and `list` show is the state at `revision`, every change between two states reaches the handlers
  * once and in order, and objects are frozen. It decides nothing: who reacts to a change puts a key into a work queue.
  */
+import { deepFreeze } from '#api/freeze';
 import type { KubernetesObject, ResourceType } from '#api/object';
 import { backoffDelay } from '#base/backoff';
 import type { Clock } from '#base/clock';
@@ -228,11 +229,9 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
       this.#apply('ADDED', key, item);
     }
     for (const [key, object] of [...this.#objects]) if (!present.has(key)) this.#apply('DELETED', key, object);
+    this.#hasSynced = true;
+    this.#markSynced();
     this.#advance(revision);
-    if (!this.#hasSynced) {
-      this.#hasSynced = true;
-      this.#markSynced();
-    }
   }
 
   async #listAll(signal: AbortSignal): Promise<{ items: T[]; revision: string }> {
@@ -381,11 +380,4 @@ class Index<T extends KubernetesObject> {
 
 function isTooOld(error: unknown): boolean {
   return error instanceof StatusError && error.code === 410;
-}
-
-/** What is frozen at the top is taken to be frozen all through: caches freeze whole objects. */
-function deepFreeze(value: unknown): void {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
-  Object.freeze(value);
-  for (const inner of Object.values(value)) deepFreeze(inner);
 }

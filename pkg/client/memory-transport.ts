@@ -63,6 +63,7 @@ export class MemoryTransport implements Transport {
             .map(([, object]) => object),
         };
       case 'create': {
+        if (request.subresource === 'binding') return this.#bind(request, path(request.name ?? ''));
         const object = request.object as KubernetesObject;
         const { name = '' } = object.metadata;
         if (this.#objects.has(path(name))) throw new StatusError('AlreadyExists', `${request.resource.plural} "${name}" already exists`);
@@ -120,6 +121,16 @@ export class MemoryTransport implements Transport {
       signal.removeEventListener('abort', onAbort);
       this.#watchers.delete(watcher);
     }
+  }
+
+  /** A pod is bound once, and only the pod that was meant. */
+  #bind(request: ApiRequest & { verb: 'create' }, path: string): KubernetesObject {
+    const pod = this.#existing(path, request.resource, request.name ?? '') as KubernetesObject & { spec: { nodeName?: string } };
+    const binding = request.object as KubernetesObject & { target: { name: string } };
+    if (binding.metadata.uid !== pod.metadata.uid) throw new StatusError('Conflict', 'the UID in the precondition does not match');
+    if (pod.spec.nodeName !== undefined) throw new StatusError('Conflict', `pod is already assigned to node "${pod.spec.nodeName}"`);
+    this.#write('MODIFIED', path, request.resource, { ...pod, spec: { ...pod.spec, nodeName: binding.target.name } } as KubernetesObject);
+    return { apiVersion: 'v1', kind: 'Status', metadata: {} };
   }
 
   #existing(path: string, resource: ResourceType, name: string): KubernetesObject {

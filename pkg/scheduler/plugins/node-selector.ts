@@ -1,0 +1,68 @@
+import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '#api/shapes/types/core-v1';
+
+export interface SelectableNode {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Whether one of the terms holds: terms are alternatives, the requirements of a term hold together, an empty term holds for no node. */
+export function matchesNodeSelector(selector: NodeSelector, node: SelectableNode): boolean {
+  return selector.nodeSelectorTerms.some((term) => matchesTerm(term, node));
+}
+
+export function matchesTerm(term: NodeSelectorTerm, node: SelectableNode): boolean {
+  const expressions = term.matchExpressions ?? [];
+  const fields = term.matchFields ?? [];
+  if (expressions.length === 0 && fields.length === 0) return false;
+  return (
+    expressions.every((requirement) => holds(requirement, node.labels[requirement.key])) &&
+    fields.every((requirement) => holds(requirement, requirement.key === 'metadata.name' ? node.name : undefined))
+  );
+}
+
+function holds({ operator, values = [] }: NodeSelectorRequirement, value: string | undefined): boolean {
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value);
+    case 'NotIn':
+      return value === undefined || !values.includes(value);
+    case 'Exists':
+      return value !== undefined;
+    case 'DoesNotExist':
+      return value === undefined;
+    case 'Gt':
+      return isWhole(value) && isWhole(values[0]) && Number(value) > Number(values[0]);
+    case 'Lt':
+      return isWhole(value) && isWhole(values[0]) && Number(value) < Number(values[0]);
+    default:
+      return false;
+  }
+}
+
+function isWhole(text: string | undefined): boolean {
+  return text !== undefined && /^-?[0-9]+$/.test(text);
+}
+
+export function termText(term: NodeSelectorTerm): string {
+  const requirements = [...(term.matchExpressions ?? []), ...(term.matchFields ?? [])];
+  return requirements.map(requirementText).join(' and ');
+}
+
+function requirementText({ key, operator, values = [] }: NodeSelectorRequirement): string {
+  switch (operator) {
+    case 'In':
+      return values.length === 1 ? `${key}=${values[0]}` : `${key} in (${values.join(', ')})`;
+    case 'NotIn':
+      return `${key} not in (${values.join(', ')})`;
+    case 'Exists':
+      return `${key} present`;
+    case 'DoesNotExist':
+      return `${key} absent`;
+    case 'Gt':
+      return `${key} > ${values[0]}`;
+    case 'Lt':
+      return `${key} < ${values[0]}`;
+    default:
+      return `${key} ${operator} ${values.join(', ')}`;
+  }
+}
