@@ -103,8 +103,12 @@ async function fromFiles(
   const mapper = await connection.mapper();
   if (set.type === 'compose') {
     const { loadComposeProject } = await import('./compose-project.ts');
-    const project = await loadComposeProject(context, set.files, flags.projectName === undefined ? {} : { projectName: flags.projectName });
-    return [{ resource: mapper.find('stacks.compose.berth.dev')[0]!, name: project.name, namespace: connection.namespace }];
+    const { project } = await loadComposeProject(
+      context,
+      set.files,
+      flags.projectName === undefined ? {} : { projectName: flags.projectName },
+    );
+    return [{ resource: mapper.find('stacks.compose.berth.dev')[0]!, name: project.name ?? '', namespace: connection.namespace }];
   }
   return set.manifests.map(({ object, where }) => {
     const { group, version } = parseApiVersion(object.apiVersion);
