@@ -11,6 +11,7 @@ import { logsVerb } from './logs.ts';
 import { scaleVerb } from './scale.ts';
 import { tokenVerb } from './token.ts';
 import { versionVerb } from './version.ts';
+import { whyVerb } from './why.ts';
 
 export const verbs: readonly Verb[] = [
   applyVerb,
