@@ -14,8 +14,18 @@ export const imageVerb: Verb = {
       .option('--containerd <socket>', "into this containerd instead of Berth's own")
       .action((archive: string, flags: ImageFlags) =>
         run(async (context) => {
-          const { loadArchive } = await import('../load-archive.ts');
+          const { loadArchive } = await import('../local-images.ts');
           return await loadArchive(context, archive, flags);
+        }),
+      );
+    image
+      .command('list')
+      .description('the images that this node has')
+      .option('--containerd <socket>', "of this containerd instead of Berth's own")
+      .action((flags: ImageFlags) =>
+        run(async (context) => {
+          const { listImages } = await import('../local-images.ts');
+          return await listImages(context, flags);
         }),
       );
   },

@@ -23,5 +23,6 @@ export const verbs: readonly Verb[] = [
   scaleVerb,
   eventsVerb,
   tokenVerb,
+  whyVerb,
   versionVerb,
 ];
