@@ -31,7 +31,7 @@ export async function createThroughSubresource(parts: VerbParts, context: Reques
     subresource,
     dryRun: request.options.dryRun === true,
     preconditions: { uid: uid === '' ? undefined : uid, resourceVersion: resourceVersion === '' ? undefined : resourceVersion },
-    make: (current) => writeThrough(subresource, current.object, body),
+    make: (current) => writeThrough(subresource, current.object, body, parts.clock.now()),
   });
   return { type: 'status', code: 201, status: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 } };
 }

@@ -48,7 +48,7 @@ export async function patch(parts: VerbParts, context: RequestContext, request: 
         throw modified(resource, name);
       // Through a subresource, `write` takes over what it may; a patch that contradicts the object's identity is refused in any case.
       if (uid !== undefined && uid !== '' && uid !== current.object.metadata.uid) throw modified(resource, name);
-      return writeThrough(subresource, current.object, decoded.object);
+      return writeThrough(subresource, current.object, decoded.object, parts.clock.now());
     },
   });
   return { type: 'object', code: 200, object: showChanged(subresource, changed) };

@@ -43,7 +43,7 @@ export async function update(parts: VerbParts, context: RequestContext, request:
       decoded = undefined;
       object.metadata.name = name.name;
       if (name.namespace !== undefined) object.metadata.namespace = name.namespace;
-      return writeThrough(subresource, current.object, object);
+      return writeThrough(subresource, current.object, object, parts.clock.now());
     },
   });
   return { type: 'object', code: 200, object: showChanged(subresource, changed) };
@@ -54,12 +54,13 @@ export function writeThrough(
   subresource: Subresource<KubernetesObject> | undefined,
   old: KubernetesObject,
   body: KubernetesObject,
+  now: number,
 ): KubernetesObject {
   if (subresource === undefined) return body;
   if (subresource.write === undefined) {
     throw new StatusError('MethodNotAllowed', `the subresource ${subresource.name} takes no writes from this server yet`);
   }
-  return subresource.write(old, body);
+  return subresource.write(old, body, now);
 }
 
 /** The answer to a write through a subresource is what the subresource shows. */

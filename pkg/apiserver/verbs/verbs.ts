@@ -105,6 +105,7 @@ export class Verbs {
 
     async function* stream(): AsyncGenerator<readonly ServedEvent[]> {
       const { cache } = parts.store;
+      const own = new AbortController();
       if (plan.notOlderThan > 0) await cache.reach(plan.notOlderThan);
       if (plan.after === 'now') await cache.reachNewest();
       const after = plan.after === 'now' ? cache.revision : plan.after;
@@ -115,7 +116,7 @@ export class Verbs {
           index: indexFor(parts, resource, selection),
           ...(selection.isEverything ? {} : { filter: (event) => concerns(event, selection.matches) }),
         },
-        signal,
+        AbortSignal.any([signal, own.signal]),
       );
       const name = groupResourceOf(resource.type);
       parts.observer.watchStarted(name);
@@ -129,6 +130,7 @@ export class Verbs {
           bookmarks: options.allowWatchBookmarks === true,
           markInitialEnd: plan.markInitialEnd,
           timeout: options.timeoutSeconds === undefined ? undefined : options.timeoutSeconds * 1000,
+          release: () => own.abort(),
           dropped: () => parts.observer.watchDropped(name),
         });
       } finally {

@@ -25,6 +25,8 @@ export interface WatchedEvents {
   readonly markInitialEnd: boolean;
   /** Milliseconds; undefined: no end. */
   readonly timeout: number | undefined;
+  /** Ends the source: a wait for its next events does not hold up the end of the watch. */
+  release(): void;
   /** Told when the consumer was too slow and the watch ends for that. */
   dropped(): void;
 }
@@ -58,6 +60,7 @@ export async function* watchEvents(watch: WatchedEvents): AsyncGenerator<readonl
     watch.dropped();
   } finally {
     wake.stop();
+    watch.release();
     await iterator.return?.();
   }
 }
