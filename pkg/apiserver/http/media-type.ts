@@ -33,7 +33,7 @@ export const encodingTypes: Readonly<Record<Encoding, string>> = {
 export function parseMediaType(text: string): MediaType | undefined {
   const parts = text.split(';');
   const type = parts[0]!.trim().toLowerCase();
-  if (!/^[\w.+*-]+\/[\w.+*-]+$/.test(type)) return undefined;
+  if (!/^[\w.+*-]+\/[\w.+*@-]+$/.test(type)) return undefined;
   const parameters = new Map<string, string>();
   for (const part of parts.slice(1)) {
     const equals = part.indexOf('=');

@@ -9,8 +9,9 @@ import { nameAndAge } from '#api/table-columns';
 import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
 import type { ApiRequest, NamedTarget, PatchType, Target, WatchRequest, WriteOptions } from '#client/transport';
-import type { RequestContext, UserInfo } from '../request-context.ts';
+import type { UserInfo } from '../request-context.ts';
 import type { Answer, ServedEvent, ServedList, ServedObject } from '../verbs/answer.ts';
+import type { Verbs } from '../verbs/verbs.ts';
 import { decodeBody, decodeJson, readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import { type Encoding, encodingTypes, negotiate, parseMediaType, type ReplyForm, type Shape, unsupportedMediaType } from './media-type.ts';
@@ -23,16 +24,6 @@ import { encode, sendBytes, sendPieces, warningHeaders } from './reply.ts';
 import { makeRow, makeTable, parseIncludeObject, partialMetadata } from './table.ts';
 import { streamWatch } from './watch-stream.ts';
 
-/** The verbs, as this face needs them. */
-export interface ApiVerbs {
-  handle(context: RequestContext, request: ApiRequest): Promise<Answer>;
-  /** Resolves once the request is known to be allowed and well-formed; what comes later ends the watch. */
-  watch(
-    context: RequestContext,
-    request: WatchRequest,
-  ): Promise<AsyncIterable<readonly ServedEvent[]>> | AsyncIterable<readonly ServedEvent[]>;
-}
-
 const patchTypes: Readonly<Record<string, PatchType>> = {
   'application/json-patch+json': 'json',
   'application/merge-patch+json': 'merge',
@@ -43,7 +34,7 @@ const patchTypes: Readonly<Record<string, PatchType>> = {
 const watchTimeout = 1800;
 
 export interface ResourceHandlerOptions {
-  readonly verbs: ApiVerbs;
+  readonly verbs: Verbs;
   readonly metrics: ApiMetrics;
   readonly clock: Clock;
   /** Aborted when the server stops: watches end. */
@@ -75,7 +66,7 @@ export class ResourceHandler {
         shapes: shapesOf(verb),
       });
       const request = await this.#request(exchange, path, resource, verb);
-      const answer = await this.#options.verbs.handle(exchange.contextFor(user), request);
+      const answer = await this.#options.verbs.send(exchange.contextFor(user), request);
       await this.#reply(exchange, form, resource, answer);
     } finally {
       end();
@@ -250,7 +241,7 @@ export class ResourceHandler {
     };
     exchange.becomeLongRunning();
     const signal = AbortSignal.any([exchange.signal, stopping]);
-    const events = await verbs.watch({ ...exchange.contextFor(user), signal }, request);
+    const events = await verbs.watch({ ...exchange.contextFor(user), signal }, request, signal);
     const end = metrics.beginLongRunning(labels);
     try {
       await streamWatch({

@@ -85,6 +85,7 @@ export function portForwardStream(pod: Pod, query: URLSearchParams): { readonly 
   return { nodeName: nodeOf(pod), target: { type: 'portForward', podUid: uidOf(pod), ports } };
 }
 
+/** The one asked for, else the one that the pod's annotation names, else the first. */
 function chooseContainer(pod: Pod, asked: string | null): string {
   const names = (list: readonly { readonly name: string }[] | undefined): string[] => (list ?? []).map((container) => container.name);
   const containers = names(pod.spec?.containers);
@@ -96,12 +97,9 @@ function chooseContainer(pod: Pod, asked: string | null): string {
   }
   const annotated = pod.metadata.annotations?.[defaultContainer];
   if (annotated !== undefined && containers.includes(annotated)) return annotated;
-  if (containers.length === 1) return containers[0]!;
-  const others = init.length === 0 ? '' : ` or one of the init containers: [${init.join(' ')}]`;
-  throw new StatusError(
-    'BadRequest',
-    `a container name must be specified for pod ${name}, choose one of: [${containers.join(' ')}]${others}`,
-  );
+  const first = containers[0];
+  if (first === undefined) throw new StatusError('BadRequest', `pod ${name} has no containers`);
+  return first;
 }
 
 function standardStreams(query: URLSearchParams): Pick<ExecTarget, 'stdin' | 'stdout' | 'stderr' | 'tty'> {

@@ -1,0 +1,227 @@
+/**
+ * Wires the server's parts in one process: store, cache, verbs, API port, and whatever speaks to the API from within, each as its own
+ * user. If one part fails, all end and `done` says why. It stops from the outside in, so that requests in flight are still answered.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { kindRegistry } from '#api/kinds/index';
+import type { KindRegistry } from '#api/registry';
+import { createAdmissionSteps } from '#apiserver/admission/index';
+import { type CertificateAuthority, type KeyPair, openPki, type PkiOptions, servingHosts } from '#apiserver/auth/pki';
+import { createAuthorizers } from '#apiserver/authorization/index';
+import { boundPodsOf } from '#apiserver/bound-pods';
+import { createApiServer } from '#apiserver/http/create-api-server';
+import type { HealthCheck } from '#apiserver/http/health';
+import type { ApiServer } from '#apiserver/http/server';
+import { indexers } from '#apiserver/indexers';
+import { createLocalTransport } from '#apiserver/local-transport';
+import { authenticatedGroup, mastersGroup, type UserInfo } from '#apiserver/request-context';
+import { Verbs } from '#apiserver/verbs/verbs';
+import { type Clock, systemClock } from '#base/clock';
+import { aborted, type Runnable, runAll } from '#base/lifecycle';
+import { type Logger, silentLogger } from '#base/logging';
+import type { Client } from '#client/client';
+import { InformerSet } from '#client/informer-set';
+import { type ConnectionOptions, saveConnection } from '#client/kubeconfig';
+import { createClient } from '#client/typed-client';
+import type { Backend } from '#storage/backend';
+import { MemoryBackend } from '#storage/memory/memory-backend';
+import { openSqlite } from '#storage/sqlite/sqlite-backend';
+import { Store } from '#storage/store';
+import { WatchCache } from '#storage/watch-cache';
+import { bootstrap } from './bootstrap.ts';
+import { createComponents, type ServerComponents } from './components.ts';
+import { registerProcessMetrics } from './process-metrics.ts';
+import { firstAddressOf } from './service-address.ts';
+
+export interface ServerOptions {
+  /** `$BERTH_HOME`: certificates, the kubeconfig and the embedded store stand in it. */
+  readonly home: string;
+  readonly store: 'sqlite' | 'memory';
+  /** All addresses unless given. */
+  readonly host?: string;
+  /** 6443 unless given; 0: any free one. */
+  readonly port?: number;
+  /** What agents dial; 6444 unless given; 0: any free one. */
+  readonly agentPort?: number;
+  /** `10.42.0.0/16` unless given. */
+  readonly clusterCidr?: string;
+  /** `10.43.0.0/16` unless given. */
+  readonly serviceCidr?: string;
+  /** `cluster.local` unless given. */
+  readonly domain?: string;
+  /** Further names and addresses of the serving certificate. */
+  readonly tlsSans?: readonly string[];
+  /** Of the package. */
+  readonly version?: string;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  readonly registry?: KindRegistry;
+  /** Which parts beside the API server run; all unless given. */
+  readonly components?: Partial<Record<keyof ServerComponents, boolean>>;
+}
+
+export interface RunningServer {
+  /** `https://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly port: number;
+  /** Undefined when the dispatcher does not run. */
+  readonly agentPort: number | undefined;
+  readonly authority: CertificateAuthority;
+  /** As the administrator. */
+  readonly connection: ConnectionOptions;
+  /** In this process, with no sockets between; as the administrator unless a user is given. */
+  client(user?: string): Client;
+  /** Resolves when the server has stopped; rejects with the part and the reason when one has failed. */
+  readonly done: Promise<void>;
+  /** Stops the server; resolves when all is closed, and rejects as `done` does. */
+  stop(): Promise<void>;
+}
+
+const certificateCheck = 12 * 60 * 60 * 1000;
+
+/** Resolves when the server is ready. Throws an error that says what is in the way. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const clock = options.clock ?? systemClock;
+  const log = options.log ?? silentLogger;
+  const serviceCidr = options.serviceCidr ?? '10.43.0.0/16';
+  const clusterCidr = options.clusterCidr ?? '10.42.0.0/16';
+  const domain = options.domain ?? 'cluster.local';
+  const serviceAddress = firstAddressOf(serviceCidr);
+  firstAddressOf(clusterCidr);
+  await mkdir(options.home, { recursive: true, mode: 0o700 });
+  const pkiOptions: PkiOptions = {
+    directory: join(options.home, 'pki'),
+    hosts: servingHosts([...(options.tlsSans ?? []), ...namedHost(options.host)], serviceAddress, domain),
+    clock,
+  };
+  const [pki, backend] = await Promise.all([openPki(pkiOptions), openBackend(options)]);
+  const outer = new AbortController();
+  const inner = new AbortController();
+  const registry = new Registry();
+  const processMetrics = registerProcessMetrics(registry, log);
+  const cache = new WatchCache({ backend, clock, indexers, logger: log });
+  const authorizers = createAuthorizers(boundPodsOf(cache));
+  const verbs = new Verbs({
+    store: new Store(backend, cache),
+    registry: options.registry ?? kindRegistry,
+    admission: createAdmissionSteps({ backend, cache, clusterIpRange: serviceCidr }),
+    authorizers,
+    clock,
+    indexers,
+  });
+  const clientFor = (user: UserInfo): Client => createClient(createLocalTransport(verbs, user, { clock }));
+  const component = (name: string): Client => clientFor({ name, groups: [authenticatedGroup] });
+  const caching = runAll([cache], outer.signal);
+  caching.catch(() => undefined);
+  const close = async (): Promise<void> => {
+    inner.abort();
+    outer.abort();
+    processMetrics.stop();
+    await caching.catch(() => undefined);
+    await backend.close();
+  };
+
+  try {
+    await Promise.race([cache.ready(), caching]);
+    const informers = new InformerSet(component('system:berth:informers'), { clock, log });
+    const components = await createComponents({
+      enabled: options.components ?? {},
+      pki,
+      clientFor: component,
+      informers,
+      clock,
+      log,
+      registry,
+      kinds: verbs.registry,
+      host: options.host,
+      agentPort: options.agentPort ?? 6444,
+      clusterCidr,
+      serviceCidr,
+      domain,
+      incarnation: backend.incarnation,
+      revision: () => cache.revision,
+    });
+    const ping: HealthCheck = { name: 'ping', check: () => undefined };
+    const storage: HealthCheck = { name: 'storage', check: async () => void (await backend.revision()) };
+    const informed: HealthCheck = { name: 'watch-cache', check: () => cache.reachNewest() };
+    const api = createApiServer({
+      verbs,
+      authorizers,
+      connector: components.connector,
+      certificate: pki.serving,
+      clientAuthority: pki.authority.certificatePem,
+      ...(options.host === undefined ? {} : { host: options.host }),
+      port: options.port ?? 6443,
+      clock,
+      log,
+      registry,
+      health: { livez: [ping], healthz: [ping, storage], readyz: [ping, storage, informed] },
+      berthVersion: options.version ?? '0.0.0',
+      stopping: inner.signal,
+    });
+    const { port } = await api.listen();
+    await bootstrap(component('system:berth:bootstrap'), { serviceAddress, port });
+    const agentPort = await components.listen();
+    const url = `https://127.0.0.1:${port}`;
+    const connection = connectionFor(url, pki.authority, pki.admin);
+    await saveConnection(join(options.home, 'kubeconfig'), 'berth', connection, true);
+    const parts = [api, informers, ...components.parts, renewal(pkiOptions, pki.serving, api, options, url)];
+    const serving = runAll(parts, inner.signal);
+    // The first failure decides; the cache ends last, so that what is in flight can be answered.
+    const done = Promise.race([serving, caching.then(() => serving)]).finally(close);
+    done.catch(() => undefined);
+    return {
+      url,
+      port,
+      agentPort,
+      authority: pki.authority,
+      connection,
+      client: (user) =>
+        user === undefined ? clientFor({ name: 'berth-admin', groups: [mastersGroup, authenticatedGroup] }) : component(user),
+      done,
+      stop: () => {
+        inner.abort();
+        return done;
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openBackend(options: ServerOptions): Promise<Backend & { readonly incarnation: string }> {
+  if (options.store === 'memory') return new MemoryBackend();
+  const folder = join(options.home, 'server');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return openSqlite({ path: join(folder, 'store.db') });
+}
+
+function connectionFor(server: string, authority: CertificateAuthority, admin: KeyPair): ConnectionOptions {
+  return { server, certificateAuthority: authority.certificatePem, clientCertificate: admin.certificate, clientKey: admin.privateKey };
+}
+
+/** An address on which the server is told to listen is one under which it is reached. */
+function namedHost(host: string | undefined): string[] {
+  return host === undefined || host === '0.0.0.0' || host === '::' ? [] : [host];
+}
+
+/** Looks at the certificates now and then, and shows the new one when it has been made anew. */
+function renewal(pkiOptions: PkiOptions, shown: KeyPair, api: ApiServer, options: ServerOptions, url: string): Runnable {
+  return {
+    name: 'certificate renewal',
+    run: async (signal) => {
+      let current = shown;
+      while (!signal.aborted) {
+        await Promise.race([pkiOptions.clock.sleep(certificateCheck, signal).catch(() => undefined), aborted(signal)]);
+        if (signal.aborted) return;
+        const pki = await openPki(pkiOptions);
+        if (pki.serving.certificate !== current.certificate) api.setCertificate(pki.serving);
+        current = pki.serving;
+        await saveConnection(join(options.home, 'kubeconfig'), 'berth', connectionFor(url, pki.authority, pki.admin), false);
+      }
+    },
+  };
+}
