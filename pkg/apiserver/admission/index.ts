@@ -3,7 +3,6 @@ import type { AdmissionStep } from './admission.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { priority } from './priority.ts';
-import { serviceAccount } from './service-account.ts';
 import { type ServiceAddressOptions, serviceAddresses } from './service-addresses.ts';
 import { defaultStorageClass } from './storage-class.ts';
 
@@ -14,12 +13,5 @@ export interface AdmissionOptions extends ServiceAddressOptions {
 /** Every admission step, in the order in which they run: first what completes, and what refuses cheaply before what refuses dearly. */
 export function createAdmissionSteps(options: AdmissionOptions): readonly AdmissionStep[] {
   const { cache } = options;
-  return [
-    nodeRestriction,
-    namespaceLifecycle(cache),
-    serviceAccount,
-    priority(cache),
-    defaultStorageClass(cache),
-    serviceAddresses(options),
-  ];
+  return [nodeRestriction, namespaceLifecycle(cache), priority(cache), defaultStorageClass(cache), serviceAddresses(options)];
 }

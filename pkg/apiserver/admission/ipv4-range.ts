@@ -10,7 +10,7 @@ export class Ipv4Range {
     const number = parseIpv4(address);
     const prefix = Number(bits);
     if (number === undefined || !/^\d+$/.test(bits) || prefix > 30 || prefix < 8) {
-      throw new Error(`${JSON.stringify(text)} is no IPv4 range such as 10.96.0.0/16 (with 8 to 30 bits)`);
+      throw new Error(`${JSON.stringify(text)} is no IPv4 range such as 10.43.0.0/16 (with 8 to 30 bits)`);
     }
     this.text = text;
     this.#size = 2 ** (32 - prefix);

@@ -18,7 +18,8 @@ export function priority(cache: WatchCache): AdmissionStep {
       const chosen = name === '' ? await findDefault() : await find(name);
       if (name !== '' && chosen === undefined) throw forbidden(request, `no PriorityClass with name ${name} was found`);
       const value = chosen?.value ?? 0;
-      if (given !== undefined && given !== value) {
+      // 0 is what the pod's defaults put there.
+      if (given !== undefined && given !== 0 && given !== value) {
         throw forbidden(
           request,
           `the integer value of priority (${given}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,

@@ -9,14 +9,14 @@ import { ReservationPool } from './reservation-pool.ts';
 
 export interface ServiceAddressOptions {
   readonly backend: Backend;
-  /** Where cluster IPs come from; `10.96.0.0/16` unless given. Its first address is the Service `default/kubernetes`. */
+  /** Where cluster IPs come from; `10.43.0.0/16` unless given. Its first address is the Service `default/kubernetes`. */
   readonly clusterIpRange?: string;
   /** First and last node port; 30000 to 32767 unless given. */
   readonly nodePortRange?: readonly [number, number];
   readonly random?: () => number;
 }
 
-export const defaultClusterIpRange = '10.96.0.0/16';
+export const defaultClusterIpRange = '10.43.0.0/16';
 
 /**
  * Gives Services their cluster IP and node ports, each held by one Service at a time: chosen here, or by the user if free. They stay
