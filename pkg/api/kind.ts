@@ -59,8 +59,11 @@ export interface Subresource<T extends KubernetesObject> {
   readonly verbs: readonly string[];
   /** How the object looks through it; absent: as itself. */
   read?(object: T): KubernetesObject;
-  /** The object after a write of `body` through it; shares with `old` what did not change. Throws StatusError. Absent: it takes no writes. */
-  write?(old: T, body: KubernetesObject): T;
+  /**
+   * The object after a write of `body` through it at `now` (milliseconds since 1970); shares with `old` what did not change. Throws StatusError.
+   * Absent: it takes no writes.
+   */
+  write?(old: T, body: KubernetesObject, now: number): T;
   /** The rules for what `write` gave; absent: none beyond those of the metadata. */
   validate?(object: T, old: T): FieldErrors;
 }

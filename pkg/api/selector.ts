@@ -138,24 +138,24 @@ class SelectorParser {
 
   parse(): Selector {
     const requirements: Requirement[] = [];
-    while (this.#token.kind !== 'end') {
-      if (!this.#isName() && this.#token.kind !== '!') throw this.#unexpected("!, identifier, or 'end of string'");
+    while (this.#kind() !== 'end') {
+      if (!this.#isName() && this.#kind() !== '!') throw this.#unexpected("!, identifier, or 'end of string'");
       requirements.push(this.#requirement());
-      if (this.#token.kind === 'end') break;
-      if (this.#token.kind !== ',') throw this.#unexpected("',' or 'end of string'");
+      if (this.#kind() === 'end') break;
+      if (this.#kind() !== ',') throw this.#unexpected("',' or 'end of string'");
       this.#next();
-      if (!this.#isName() && this.#token.kind !== '!') throw this.#unexpected("identifier after ','");
+      if (!this.#isName() && this.#kind() !== '!') throw this.#unexpected("identifier after ','");
     }
     return requirements;
   }
 
   #requirement(): Requirement {
-    if (this.#token.kind === '!') {
+    if (this.#kind() === '!') {
       this.#next();
       return makeRequirement(this.#identifier(), 'DoesNotExist', []);
     }
     const key = this.#identifier();
-    switch (this.#token.kind) {
+    switch (this.#kind()) {
       case 'end':
       case ',':
         return makeRequirement(key, 'Exists', []);
@@ -187,25 +187,25 @@ class SelectorParser {
   /** The value after `=`: empty before a comma and at the end. */
   #exactValue(): string {
     this.#next();
-    if (this.#token.kind === 'end' || this.#token.kind === ',') return '';
+    if (this.#kind() === 'end' || this.#kind() === ',') return '';
     return this.#identifier();
   }
 
   #valueSet(): string[] {
     this.#next();
-    if (this.#token.kind !== '(') throw this.#unexpected("'('");
+    if (this.#kind() !== '(') throw this.#unexpected("'('");
     const values: string[] = [];
     this.#next();
     for (;;) {
       if (this.#isName()) {
         values.push(this.#identifier());
-      } else if (this.#token.kind === ',' || this.#token.kind === ')') {
+      } else if (this.#kind() === ',' || this.#kind() === ')') {
         values.push('');
       } else {
         throw this.#unexpected("',', or identifier");
       }
-      if (this.#token.kind === ')') break;
-      if (this.#token.kind !== ',') throw this.#unexpected("',' or ')'");
+      if (this.#kind() === ')') break;
+      if (this.#kind() !== ',') throw this.#unexpected("',' or ')'");
       this.#next();
     }
     this.#next();
@@ -213,7 +213,13 @@ class SelectorParser {
   }
 
   #isName(): boolean {
-    return this.#token.kind === 'identifier' || this.#token.kind === 'in' || this.#token.kind === 'notin';
+    const kind = this.#kind();
+    return kind === 'identifier' || kind === 'in' || kind === 'notin';
+  }
+
+  /** Asked anew each time, because reading goes on in between. */
+  #kind(): TokenKind {
+    return this.#token.kind;
   }
 
   #next(): void {

@@ -10,9 +10,14 @@ export interface FilledColumn<T extends KubernetesObject> extends Column {
 
 export function tableColumns<T extends KubernetesObject>(filled: readonly FilledColumn<T>[]): TableColumns<T> {
   return {
-    columns: filled.map(({ cell: _, ...column }) => column),
+    columns: filled.map(definitionOf),
     cells: (object, now) => filled.map((column) => column.cell(object, now)),
   };
+}
+
+/** The column without the function that fills it. */
+export function definitionOf<T extends KubernetesObject>({ cell: _, ...column }: FilledColumn<T>): Column {
+  return column;
 }
 
 export const nameColumn: FilledColumn<KubernetesObject> = {
