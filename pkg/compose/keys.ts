@@ -107,12 +107,12 @@ services.*.cgroup                         | enum(host,private)                  
 services.*.cgroup_parent                  | string                               | refused   | the node keeps each pod in a cgroup of its own
 services.*.command                        | string|list<string>|null             | honoured
 services.*.configs                        | list<string|map>                     | honoured
-services.*.configs.gid                    | string                               | honoured
+services.*.configs.gid                    | string                               | warned    | the file belongs to root: choose a mode that its reader may read
 services.*.configs.mode                   | number|string                        | honoured
 services.*.configs.source                 | string                               | honoured
 services.*.configs.target                 | string                               | honoured
-services.*.configs.uid                    | string                               | honoured
-services.*.container_name                 | string                               | honoured  | a name on the service's networks, and the host name
+services.*.configs.uid                    | string                               | warned    | the file belongs to root: choose a mode that its reader may read
+services.*.container_name                 | string                               | honoured  | one more name on the networks of the service
 services.*.cpu_count                      | integer|string                       | ${linux}
 services.*.cpu_percent                    | number|string                        | ${linux}
 services.*.cpu_period                     | number|string                        | refused   | set cpus instead
@@ -298,16 +298,16 @@ services.*.restart                        | string                              
 services.*.runtime                        | string                               | refused   | nodes have one runtime
 services.*.scale                          | integer|string                       | honoured
 services.*.secrets                        | list<string|map>                     | honoured
-services.*.secrets.gid                    | string                               | honoured
+services.*.secrets.gid                    | string                               | warned    | the file belongs to root: choose a mode that its reader may read
 services.*.secrets.mode                   | number|string                        | honoured
 services.*.secrets.source                 | string                               | honoured
 services.*.secrets.target                 | string                               | honoured
-services.*.secrets.uid                    | string                               | honoured
+services.*.secrets.uid                    | string                               | warned    | the file belongs to root: choose a mode that its reader may read
 services.*.security_opt                   | list<string>                         | honoured  | no-new-privileges; others are refused
 services.*.shm_size                       | number|string                        | honoured
 services.*.stdin_open                     | boolean                              | honoured
 services.*.stop_grace_period              | string                               | honoured
-services.*.stop_signal                    | string                               | honoured
+services.*.stop_signal                    | string                               | refused   | containers are stopped by the signal that their image names (STOPSIGNAL), or by TERM
 services.*.storage_opt                    | map                                  | refused   | the size of a container's own file system cannot be limited yet
 services.*.sysctls                        | dict                                 | refused   | kernel parameters cannot be set on a pod yet
 services.*.tmpfs                          | string|list<string>                  | honoured
