@@ -2,7 +2,7 @@
  * The thread that owns the embedded store's database. It does one thing at a time, in the order of the messages: so reads see
  * whole transactions only, and a commit sees all before it.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { LogDatabase, Refusal } from './log-database.mjs';
 
@@ -102,6 +102,16 @@ function refusal(error) {
   return `the store ${path} is in use by ${owner}: stop that first, or give this server a data folder of its own`;
 }
 
+/** The store holds secrets: it is its owner's alone (what SQLite puts beside it gets the same mode). */
+function makePrivate() {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    // Only a new file is opened here: closing one that SQLite has open in this process would drop its locks.
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
 function writeOwner() {
   try {
     writeFileSync(ownerFile, `${process.pid}\n`);
@@ -127,6 +137,7 @@ function messageOf(error) {
 }
 
 try {
+  makePrivate();
   const database = new LogDatabase(path, raiseRevision);
   writeOwner();
   serve(database);
