@@ -3,6 +3,7 @@
  * user. If one part fails, all end and `done` says why. It stops from the outside in, so that requests in flight are still answered.
  */
 import { mkdir } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { kindRegistry } from '#api/kinds/index';
@@ -10,6 +11,7 @@ import type { KindRegistry } from '#api/registry';
 import { createAdmissionSteps } from '#apiserver/admission/index';
 import { type CertificateAuthority, type KeyPair, openPki, type PkiOptions, servingHosts } from '#apiserver/auth/pki';
 import { createAuthorizers } from '#apiserver/authorization/index';
+import { bootstrap } from '#apiserver/bootstrap';
 import { boundPodsOf } from '#apiserver/bound-pods';
 import { createApiServer } from '#apiserver/http/create-api-server';
 import type { HealthCheck } from '#apiserver/http/health';
@@ -30,7 +32,6 @@ import { MemoryBackend } from '#storage/memory/memory-backend';
 import { openSqlite } from '#storage/sqlite/sqlite-backend';
 import { Store } from '#storage/store';
 import { WatchCache } from '#storage/watch-cache';
-import { bootstrap } from './bootstrap.ts';
 import { createComponents, type ServerComponents } from './components.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { firstAddressOf } from './service-address.ts';
@@ -51,6 +52,8 @@ export interface ServerOptions {
   readonly serviceCidr?: string;
   /** `cluster.local` unless given. */
   readonly domain?: string;
+  /** Where pods reach this server; `host`, or else this machine's first address, unless given. */
+  readonly advertiseAddress?: string;
   /** Further names and addresses of the serving certificate. */
   readonly tlsSans?: readonly string[];
   /** Of the package. */
@@ -71,6 +74,8 @@ export interface RunningServer {
   readonly authority: CertificateAuthority;
   /** As the administrator. */
   readonly connection: ConnectionOptions;
+  /** For any user, with a certificate made for it. */
+  connectionFor(user: string, groups: readonly string[]): Promise<ConnectionOptions>;
   /** In this process, with no sockets between; as the administrator unless a user is given. */
   client(user?: string): Client;
   /** Resolves when the server has stopped; rejects with the part and the reason when one has failed. */
@@ -146,6 +151,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const ping: HealthCheck = { name: 'ping', check: () => undefined };
     const storage: HealthCheck = { name: 'storage', check: async () => void (await backend.revision()) };
     const informed: HealthCheck = { name: 'watch-cache', check: () => cache.reachNewest() };
+    let bootstrapped = false;
+    const made: HealthCheck = {
+      name: 'bootstrap',
+      check: () => {
+        if (!bootstrapped) throw new Error('the objects that every cluster has are still being made');
+      },
+    };
     const api = createApiServer({
       verbs,
       authorizers,
@@ -157,13 +169,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clock,
       log,
       registry,
-      health: { livez: [ping], healthz: [ping, storage], readyz: [ping, storage, informed] },
+      health: { livez: [ping], healthz: [ping, storage], readyz: [ping, storage, informed, made] },
       berthVersion: options.version ?? '0.0.0',
       stopping: inner.signal,
     });
     const { port } = await api.listen();
-    await bootstrap(component('system:berth:bootstrap'), { serviceAddress, port });
     const agentPort = await components.listen();
+    await bootstrap(component('system:berth:bootstrap'), {
+      serviceAddress,
+      port,
+      advertiseAddress: options.advertiseAddress ?? namedHost(options.host)[0] ?? firstOwnAddress(),
+    });
+    bootstrapped = true;
     const url = `https://127.0.0.1:${port}`;
     const connection = connectionFor(url, pki.authority, pki.admin);
     await saveConnection(join(options.home, 'kubeconfig'), 'berth', connection, true);
@@ -178,6 +195,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       agentPort,
       authority: pki.authority,
       connection,
+      connectionFor: async (user, groups) => connectionFor(url, pki.authority, await pki.issueClient(user, groups)),
       client: (user) =>
         user === undefined ? clientFor({ name: 'berth-admin', groups: [mastersGroup, authenticatedGroup] }) : component(user),
       done,
@@ -201,6 +219,12 @@ async function openBackend(options: ServerOptions): Promise<Backend & { readonly
 
 function connectionFor(server: string, authority: CertificateAuthority, admin: KeyPair): ConnectionOptions {
   return { server, certificateAuthority: authority.certificatePem, clientCertificate: admin.certificate, clientKey: admin.privateKey };
+}
+
+/** Of this machine, for others; 127.0.0.1 where it has none. */
+function firstOwnAddress(): string {
+  const entries = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return entries.find((entry) => !entry.internal && entry.family === 'IPv4')?.address ?? '127.0.0.1';
 }
 
 /** An address on which the server is told to listen is one under which it is reached. */
