@@ -1,6 +1,6 @@
 /** A whole cluster as a user has it: `berth up` from the build, on real containerd, in a home of its own; for end-to-end tests. */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,7 +42,8 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   const home = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
   const [port, agentPort] = await freePorts(2);
   const env: NodeJS.ProcessEnv = { ...process.env, BERTH_HOME: home, KUBECONFIG: '', NO_COLOR: '1' };
-  const berth = (args: readonly string[], more: CommandOptions = {}): Promise<CommandResult> => runCommand(process.execPath, [main, ...args], { cwd: repository, ...more, env: { ...env, ...more.env } });
+  const berth = (args: readonly string[], more: CommandOptions = {}): Promise<CommandResult> =>
+    runCommand(process.execPath, [main, ...args], { cwd: repository, ...more, env: { ...env, ...more.env } });
   const cluster: TestCluster = {
     home,
     kubeconfig: join(home, 'kubeconfig'),
@@ -54,7 +55,12 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
       if (result.code !== 0) throw new Error(`berth ${args.join(' ')} ended with ${result.code}\n${result.stdout}\n${result.stderr}`);
       return result.stdout;
     },
-    pid: (name) => (JSON.parse(readFileSync(name === 'containerd' ? join(home, 'containerd/process.json') : join(home, 'run', `${name}.json`), 'utf8')) as { pid: number }).pid,
+    pid: (name) =>
+      (
+        JSON.parse(
+          readFileSync(name === 'containerd' ? join(home, 'containerd/process.json') : join(home, 'run', `${name}.json`), 'utf8'),
+        ) as { pid: number }
+      ).pid,
     stop: () => berth(['down', '--purge'], { timeout: 120_000 }),
   };
   try {
