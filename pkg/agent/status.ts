@@ -41,7 +41,7 @@ export function podStatus(input: StatusInput): PodStatus {
     phase,
     conditions: conditionsOf(input, phase, init, main),
     ...(outcome?.reason === undefined ? {} : { reason: outcome.reason }),
-    ...(outcome?.message === undefined ? blockingMessage(observed) : { message: outcome.message }),
+    ...(outcome?.message === undefined ? (phase === 'Pending' ? blockingMessage(observed) : {}) : { message: outcome.message }),
     ...(hostAddresses.length === 0 ? {} : { hostIP: hostAddresses[0]!, hostIPs: hostAddresses.slice(0, 2).map((ip) => ({ ip })) }),
     ...(addresses.length === 0 ? {} : { podIP: addresses[0]!, podIPs: addresses.map((ip) => ({ ip })) }),
     startTime: formatTime(desired.startTime),

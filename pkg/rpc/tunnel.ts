@@ -3,6 +3,7 @@
  * faster than its consumer takes.
  */
 import { Duplex } from 'node:stream';
+import { type Status, StatusError } from '#base/errors';
 import type { TunnelData } from './generated/agent.ts';
 
 /** What both ends of a gRPC bidirectional call have in common (they are object-mode Duplexes). */
@@ -47,6 +48,10 @@ export function tunnelStream(call: TunnelCall, cancel: () => void): Duplex {
     stream.push(null);
   };
   call.on('data', (data) => {
+    if (data.failureCode > 0) {
+      stream.destroy(failureOf(data));
+      return;
+    }
     if (data.data.length > 0 && !received && !stream.push(data.data)) call.pause();
     if (data.end) {
       finish();
@@ -61,6 +66,15 @@ export function tunnelStream(call: TunnelCall, cancel: () => void): Duplex {
     stream.destroy(error);
   });
   return stream;
+}
+
+/** What the agent says when it cannot open a target, or when what it opened broke. */
+export function failureOf({ failureCode, failure }: TunnelData): StatusError {
+  try {
+    return StatusError.fromStatus(JSON.parse(Buffer.from(failure).toString('utf8')) as Partial<Status>);
+  } catch {
+    return new StatusError('InternalError', `the node failed with code ${failureCode}`);
+  }
 }
 
 export function message(part: Partial<TunnelData>): TunnelData {
