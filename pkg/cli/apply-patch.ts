@@ -3,6 +3,7 @@
  * this one no longer does. Fields that neither names are left to others. Pure. The strategic form follows `strategic-merge-patch.md`
  * of kubernetes/community; kinds that have no merge keys get a JSON merge patch (RFC 7386).
  */
+import { deepEqual } from '#api/equality';
 import { type FieldDescription, typeTable } from '#api/schema/type-table';
 
 type Json = unknown;
@@ -55,7 +56,7 @@ function diffField(
     if (Object.keys(nested).length > 0) patch[name] = nested;
   } else if (Array.isArray(wanted) && Array.isArray(current) && field?.patchStrategy.includes('merge')) {
     diffList(patch, name, field, Array.isArray(original) ? original : [], wanted, current);
-  } else if (!isEqual(wanted, current)) patch[name] = wanted;
+  } else if (!deepEqual(wanted, current)) patch[name] = wanted;
 }
 
 function diffList(patch: JsonObject, name: string, field: FieldDescription, original: Json[], wanted: Json[], current: Json[]): void {
@@ -68,7 +69,7 @@ function diffList(patch: JsonObject, name: string, field: FieldDescription, orig
     return;
   }
   const keyOf = (item: Json): Json => (isObject(item) ? item[key] : undefined);
-  const byKey = (items: Json[], value: Json): JsonObject | undefined => items.filter(isObject).find((item) => isEqual(item[key], value));
+  const byKey = (items: Json[], value: Json): JsonObject | undefined => items.filter(isObject).find((item) => deepEqual(item[key], value));
   const items: Json[] = [];
   for (const item of wanted) {
     const existing = byKey(current, keyOf(item));
@@ -92,12 +93,4 @@ function diffList(patch: JsonObject, name: string, field: FieldDescription, orig
 
 function isObject(value: Json): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isEqual(a: Json, b: Json): boolean {
-  if (a === b) return true;
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((item, index) => isEqual(item, b[index]));
-  if (!isObject(a) || !isObject(b)) return false;
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isEqual(a[key], b[key]));
 }

@@ -1,20 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
 import { messageOf } from '#base/errors';
 import { type GlobalFlags, withConnection } from './connection.ts';
+import { packageVersion } from './package-version.ts';
 import { exitCodes, type VerbContext } from './verb.ts';
 
 interface VersionInfo {
   readonly gitVersion: string;
-}
-
-/** The package's own version. */
-async function clientVersion(): Promise<string> {
-  for (const up of ['../..', '../../..']) {
-    const text = await readFile(new URL(`${up}/package.json`, import.meta.url), 'utf8').catch(() => undefined);
-    if (text !== undefined) return (JSON.parse(text) as { version: string }).version;
-  }
-  throw new Error("the package's own package.json is missing");
 }
 
 export async function printVersion(
@@ -22,7 +13,7 @@ export async function printVersion(
   globals: GlobalFlags,
   flags: { readonly client?: boolean; readonly output?: string },
 ): Promise<number> {
-  const client = await clientVersion();
+  const client = await packageVersion();
   let server: VersionInfo | undefined;
   let problem: string | undefined;
   if (!flags.client) {

@@ -1,5 +1,5 @@
 /** The `berth` command: its verbs put together, its errors printed, its exit code decided. */
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { hasReason, messageOf, StatusError } from '#base/errors';
 import { isAbort } from '#base/lifecycle';
 import { exitCodes, UsageError, type Verb, type VerbContext } from './verb.ts';
@@ -10,13 +10,11 @@ export async function runProgram(argv: readonly string[], context: VerbContext, 
   let exitCode: number = exitCodes.ok;
   const program = new Command('berth')
     .description('Runs Docker Compose files and Kubernetes manifests on a pool of servers.')
-    .option('--kubeconfig <file>', "the cluster's kubeconfig (default: $KUBECONFIG, then $BERTH_HOME/kubeconfig)")
-    .option('--context <name>', 'the context of the kubeconfig to use')
-    .option('-n, --namespace <namespace>', 'the namespace to work in')
     .showHelpAfterError('(berth --help, or berth VERB --help, shows how it is used)')
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: (text) => context.stdout.write(text), writeErr: (text) => context.stderr.write(text) });
+  for (const option of globalOptions()) program.addOption(option);
   program.addHelpText(
     'after',
     '\nStart here:\n  berth up                        a server and an agent on this machine\n  berth apply -f compose.yaml     run a Compose file (or Kubernetes manifests)\n  berth get stacks                what runs\n',
@@ -26,6 +24,7 @@ export async function runProgram(argv: readonly string[], context: VerbContext, 
       exitCode = await action(context);
     });
   }
+  for (const command of program.commands) acceptGlobals(command);
   try {
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
@@ -35,6 +34,20 @@ export async function runProgram(argv: readonly string[], context: VerbContext, 
     context.stderr.write(`${describeError(error)}\n`);
     return exitCodes.error;
   }
+}
+
+function globalOptions(): Option[] {
+  return [
+    new Option('--kubeconfig <file>', "the cluster's kubeconfig (default: $KUBECONFIG, then $BERTH_HOME/kubeconfig)"),
+    new Option('--context <name>', 'the context of the kubeconfig to use'),
+    new Option('-n, --namespace <namespace>', 'the namespace to work in'),
+  ];
+}
+
+/** Lets the program's own flags stand behind the verb too, as kubectl's users write them. */
+function acceptGlobals(command: Command): void {
+  for (const option of globalOptions()) command.addOption(option.hideHelp());
+  for (const inner of command.commands) acceptGlobals(inner);
 }
 
 /** What went wrong and what to do next, in a few lines. */

@@ -22,6 +22,7 @@ export const verbs: readonly Verb[] = [
   execVerb,
   scaleVerb,
   eventsVerb,
+  imageVerb,
   tokenVerb,
   whyVerb,
   versionVerb,

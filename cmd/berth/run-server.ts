@@ -1,0 +1,37 @@
+import { createLogger, type LogLevel } from '#base/logging';
+import { berthHome } from '#cli/home';
+import { packageVersion } from '#cli/package-version';
+import { exitCodes, UsageError, type VerbContext } from '#cli/verb';
+import { startServer } from '#server/server';
+import { chosenOf, portOf } from './flags.ts';
+import type { ServerFlags } from './server.ts';
+
+const levels: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
+
+/** `berth server`: until it is asked to end, or one of its parts fails. */
+export async function runServer(flags: ServerFlags, context: VerbContext): Promise<number> {
+  const log = createLogger({ level: chosenOf('--log-level', flags.logLevel, levels), format: context.stderr.isTTY ? 'text' : 'json' });
+  const server = await startServer({
+    home: berthHome(context).directory,
+    store: chosenOf('--store', flags.store, ['sqlite', 'memory'] as const),
+    host: flags.host,
+    port: portOf('--port', flags.port),
+    agentPort: portOf('--agent-port', flags.agentPort),
+    clusterCidr: flags.clusterCidr,
+    serviceCidr: flags.serviceCidr,
+    tlsSans: flags.tlsSan,
+    version: await packageVersion(),
+    clock: context.clock,
+    log,
+  });
+  const stop = (): void => void server.stop().catch(() => undefined);
+  context.signal.addEventListener('abort', stop, { once: true });
+  if (context.signal.aborted) stop();
+  context.stdout.write(`The server is ready at ${server.url}; agents dial port ${server.agentPort}.\n`);
+  try {
+    await server.done;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  return exitCodes.ok;
+}
