@@ -1,9 +1,10 @@
 /** A containerd of its own for one test file, with a network of its own and an image with busybox, all gone at the end. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeCniConfiguration } from '#agent/network/cni';
+import { interfaceExists } from '#agent/network/host/bridge';
 import { findContainerdBinaries, findProgram } from '#agent/runtime/containerd/binaries';
 import { Containerd } from '#agent/runtime/containerd/containerd';
 import { removeContainerd } from '#agent/runtime/containerd/remove';
@@ -73,7 +74,8 @@ export async function startPrivateContainerd(thirdOctet: number): Promise<Privat
   });
   const close = async (): Promise<void> => {
     await removeContainerd({ home, clock: systemClock });
-    if (existsSync(`/sys/class/net/${bridge}`)) execFileSync('ip', ['link', 'delete', bridge]);
+    if (interfaceExists(bridge)) execFileSync('ip', ['link', 'delete', bridge]);
+    removeCgroups('berth-test');
     rmSync(home, { recursive: true, force: true });
   };
   try {
@@ -84,4 +86,17 @@ export async function startPrivateContainerd(thirdOctet: number): Promise<Privat
     throw error;
   }
   return { home, containerd, bridge, close };
+}
+
+/** Runtimes never remove cgroups. */
+export function removeCgroups(name: string, mountPoint = '/sys/fs/cgroup'): void {
+  for (const root of ['', ...readdirSync(mountPoint)]) {
+    const path = join(mountPoint, root, name);
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) removeTree(path);
+  }
+}
+
+function removeTree(path: string): void {
+  for (const entry of readdirSync(path, { withFileTypes: true })) if (entry.isDirectory()) removeTree(join(path, entry.name));
+  rmdirSync(path);
 }

@@ -1,6 +1,7 @@
 /** What the network of a node answers and forwards from: the objects that were assigned, and the pods that run here. */
-import type { EndpointSlice } from '#api/shapes/types/discovery-v1';
+
 import type { Pod, Service } from '#api/shapes/types/core-v1';
+import type { EndpointSlice } from '#api/shapes/types/discovery-v1';
 
 export interface NetworkState {
   readonly services: readonly Service[];

@@ -13,7 +13,7 @@ export interface Bridge {
 /** Idempotent: one that is there keeps its ports; other addresses of it are taken away. */
 export async function ensureBridge(bridge: Bridge): Promise<void> {
   const { name, address, mtu } = bridge;
-  if (!existsSync(`/sys/class/net/${name}`)) {
+  if (!interfaceExists(name)) {
     // A bridge without an address of its own takes its lowest port's, and changes it as pods come and go.
     await runProgram('ip', ['link', 'add', name, 'address', hardwareAddress(address), 'mtu', String(mtu), 'type', 'bridge']);
   }
@@ -25,7 +25,7 @@ export async function ensureBridge(bridge: Bridge): Promise<void> {
 }
 
 export async function removeBridge(name: string): Promise<void> {
-  if (existsSync(`/sys/class/net/${name}`)) await runProgram('ip', ['link', 'delete', name]);
+  if (interfaceExists(name)) await runProgram('ip', ['link', 'delete', name]);
 }
 
 /** Locally administered, the same at each start. */
@@ -34,13 +34,24 @@ function hardwareAddress(text: string): string {
   return [0x0a, ...digest.subarray(0, 5)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }
 
+/** /proc shows the network namespace of who looks; /sys that of who mounted it. */
+export function interfaceExists(name: string): boolean {
+  return existsSync(`/proc/sys/net/ipv4/conf/${name}`);
+}
+
 /** That of the interface with the default route, so that pods' packets fit outwards; 1500 where there is none. */
-export function outwardMtu(routes = readFileSync('/proc/net/route', 'utf8')): number {
-  const device = routes
+export async function outwardMtu(): Promise<number> {
+  const device = defaultRouteDevice(readFileSync('/proc/net/route', 'utf8'));
+  if (device === undefined) return 1_500;
+  const described = await runProgram('ip', ['-o', 'link', 'show', 'dev', device]);
+  return Number(/ mtu (\d+)/.exec(described)?.[1] ?? 1_500);
+}
+
+/** `routes` is in the form of /proc/net/route. */
+export function defaultRouteDevice(routes: string): string | undefined {
+  return routes
     .split('\n')
     .slice(1)
     .map((line) => line.split('\t'))
     .find((fields) => fields[1] === '00000000' && fields[7] === '00000000')?.[0];
-  const path = `/sys/class/net/${device ?? ''}/mtu`;
-  return device === undefined || !existsSync(path) ? 1_500 : Number(readFileSync(path, 'utf8'));
 }

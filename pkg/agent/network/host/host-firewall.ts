@@ -38,11 +38,20 @@ export function wantedRules(current: string, needs: FirewallNeeds): string[][] {
   const lines = current.split('\n');
   const drops = (chain: string): boolean => {
     const policy = lines.find((line) => line.startsWith(`-P ${chain} `));
-    return policy !== undefined && !policy.endsWith(' ACCEPT') && !lines.some((line) => line.startsWith(`-A ${chain} `) && hasMark(line, needs.mark));
+    return (
+      policy !== undefined &&
+      !policy.endsWith(' ACCEPT') &&
+      !lines.some((line) => line.startsWith(`-A ${chain} `) && hasMark(line, needs.mark))
+    );
   };
   const comment = ['-m', 'comment', '--comment', needs.mark, '-j', 'ACCEPT'];
   return [
-    ...(drops('FORWARD') ? [['FORWARD', '-i', needs.bridge, ...comment], ['FORWARD', '-o', needs.bridge, ...comment]] : []),
+    ...(drops('FORWARD')
+      ? [
+          ['FORWARD', '-i', needs.bridge, ...comment],
+          ['FORWARD', '-o', needs.bridge, ...comment],
+        ]
+      : []),
     ...(drops('INPUT') ? [['INPUT', '-i', needs.bridge, ...comment]] : []),
   ];
 }

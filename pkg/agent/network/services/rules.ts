@@ -64,7 +64,12 @@ export function ruleSetOf(ports: readonly ForwardedPort[]): RuleSet {
   };
   for (const port of ports) {
     for (const { address, port: number } of port.virtual) {
-      forward('virtual', `${address} . ${port.protocol} . ${number}`, port, port.externalAddresses.includes(address) ? 'external' : 'internal');
+      forward(
+        'virtual',
+        `${address} . ${port.protocol} . ${number}`,
+        port,
+        port.externalAddresses.includes(address) ? 'external' : 'internal',
+      );
     }
     for (const { address, port: number } of port.node) {
       if (address === undefined) forward('node', `${port.protocol} . ${number}`, port, 'external');
@@ -171,7 +176,8 @@ export function renderChange(facts: NetworkFacts, before: RuleSet, after: RuleSe
   const { table } = facts;
   const lines: string[] = [];
   for (const [chain, body] of after.chains) {
-    if (!before.chains.has(chain)) lines.push(`add chain ip ${table} ${chain}`, ...body.split('\n').map((rule) => `add rule ip ${table} ${chain} ${rule}`));
+    if (!before.chains.has(chain))
+      lines.push(`add chain ip ${table} ${chain}`, ...body.split('\n').map((rule) => `add rule ip ${table} ${chain} ${rule}`));
   }
   for (const { name } of collections) {
     const old = before.elements.get(name) ?? new Map<string, string>();

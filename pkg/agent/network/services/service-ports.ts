@@ -2,9 +2,10 @@
  * From Services, EndpointSlices and host ports to what must be forwarded: one entry a port, with its addresses and where each kind of traffic goes.
  * Pure. How that is said to the kernel: rules.ts.
  */
+
+import { isIPv4 } from 'node:net';
 import type { Service, ServicePort as ServicePortSpec } from '#api/shapes/types/core-v1';
 import type { Endpoint, EndpointSlice } from '#api/shapes/types/discovery-v1';
-import { isIPv4 } from 'node:net';
 import { type NetworkState, type Protocol, protocolOf } from '../state.ts';
 
 export interface Target {
@@ -97,7 +98,8 @@ function portsOfService(service: Service, slices: readonly EndpointSlice[], node
 /** A LoadBalancer's own port is opened on the node too: every node is the balancer (docs/decisions/0002). */
 function nodePortsOf(service: Service, port: ServicePortSpec, restricted: readonly string[] | undefined): NodePort[] {
   const { type } = service.spec;
-  const nodePort = port.nodePort !== undefined && port.nodePort > 0 && (type === 'NodePort' || type === 'LoadBalancer') ? [{ port: port.nodePort }] : [];
+  const nodePort =
+    port.nodePort !== undefined && port.nodePort > 0 && (type === 'NodePort' || type === 'LoadBalancer') ? [{ port: port.nodePort }] : [];
   if (type !== 'LoadBalancer' || service.spec.loadBalancerClass !== undefined) return nodePort;
   const anywhere = restricted === undefined || restricted.includes('0.0.0.0');
   const published = anywhere ? [{ port: port.port }] : restricted.filter(isIPv4).map((address) => ({ address, port: port.port }));
@@ -133,7 +135,9 @@ function endpointsOf(slices: readonly EndpointSlice[], port: ServicePortSpec, pr
   const found = (usable: (endpoint: Endpoint) => boolean): FoundEndpoint[] => {
     const byAddress = new Map<string, FoundEndpoint>();
     for (const slice of slices) {
-      const slicePort = (slice.ports ?? []).find((candidate) => (candidate.name ?? '') === (port.name ?? '') && protocolOf(candidate.protocol) === protocol);
+      const slicePort = (slice.ports ?? []).find(
+        (candidate) => (candidate.name ?? '') === (port.name ?? '') && protocolOf(candidate.protocol) === protocol,
+      );
       if (slicePort?.port === undefined) continue;
       for (const endpoint of slice.endpoints ?? []) {
         const address = endpoint.addresses[0];
