@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '#base/clock';
 import { isAbort } from '#base/lifecycle';
 import type { ApiRequest, Transport, WatchEvent, WatchRequest } from '#client/transport';
 import type { RequestContext, UserInfo } from './request-context.ts';
-import type { ServedList, ServedObject } from './verbs/answer.ts';
+import type { ServedList } from './verbs/answer.ts';
 import type { Verbs } from './verbs/verbs.ts';
 
 export interface LocalTransportOptions {
@@ -59,7 +59,7 @@ async function wholeList(list: ServedList, clock: Clock): Promise<object> {
   const items: KubernetesObject[] = [];
   let since = clock.monotonic();
   for (const [index, item] of list.items.entries()) {
-    items.push((item as ServedObject).object);
+    items.push(item.object);
     if (index % 32 === 31 && clock.monotonic() - since > slice) {
       await setImmediate();
       since = clock.monotonic();

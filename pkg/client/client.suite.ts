@@ -17,8 +17,8 @@ export interface ClientUnderTest {
   stop(): Promise<void>;
 }
 
-export function describeClient(name: string, start: () => Promise<ClientUnderTest>): void {
-  describe(name, () => {
+export function describeClient(title: string, start: () => Promise<ClientUnderTest>): void {
+  describe(title, () => {
     let server: ClientUnderTest;
     let client: Client;
     let namespace: string;

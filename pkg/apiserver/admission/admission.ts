@@ -45,9 +45,9 @@ export interface AdmissionStep {
   /** The resources that it looks at; absent: all. */
   readonly resources?: readonly GroupResource[];
   /** Completes the object before it is validated. Not called for deletions. */
-  mutate?(request: AdmissionRequest): void | Promise<void>;
+  mutate?(request: AdmissionRequest): undefined | void | Promise<void>;
   /** Refuses by throwing a `StatusError`, or warns. */
-  validate?(request: AdmissionRequest): void | Promise<void>;
+  validate?(request: AdmissionRequest): undefined | void | Promise<void>;
   /** Internal keys that go with the object when it is removed. */
   released?(object: KubernetesObject): readonly string[];
 }

@@ -32,7 +32,7 @@ export function priority(cache: WatchCache): AdmissionStep {
   };
 
   async function find(name: string): Promise<PriorityClass | undefined> {
-    return (classes.peek({ name }) ?? (await classes.get({ name })))?.object as PriorityClass | undefined;
+    return (classes.peek({ name }) ?? (await classes.get({ name })))?.object;
   }
 
   /** Of several defaults the lowest counts, as in Kubernetes. */

@@ -14,7 +14,7 @@ export interface PoolOptions {
   readonly name: string;
   readonly size: number;
   /** The value at this place, from 0. */
-  at(index: number): string;
+  readonly at: (index: number) => string;
   /** In [0, 1). */
   readonly random?: () => number;
 }

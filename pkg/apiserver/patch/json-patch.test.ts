@@ -67,7 +67,8 @@ describe('JSON patch', () => {
   });
 
   test('a patch made by a diff, applied, gives the target', () => {
-    const value = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<JsonValue>;
+    // JSON has no negative zero.
+    const value = fc.jsonValue({ maxDepth: 3 }).map((one) => JSON.parse(JSON.stringify(one)) as JsonValue);
     const object = fc.dictionary(fc.stringMatching(/^[a-z/~0]{1,4}$/), value);
     fc.assert(
       fc.property(object, object, (from, to) => {

@@ -95,18 +95,17 @@ function interleave(
   const inLive = positions(live);
   const byOrder = (places: Map<unknown, number>) => (left: JsonValue, right: JsonValue) =>
     (places.get(identity(left)) ?? Number.MAX_SAFE_INTEGER) - (places.get(identity(right)) ?? Number.MAX_SAFE_INTEGER);
-  const named = merged.filter((item) => inOrder.has(identity(item))).sort(byOrder(inOrder));
-  const others = merged.filter((item) => !inOrder.has(identity(item))).sort(byOrder(inLive));
+  const named = merged.filter((item) => inOrder.has(identity(item))).toSorted(byOrder(inOrder));
+  const others = merged.filter((item) => !inOrder.has(identity(item))).toSorted(byOrder(inLive));
   const result: JsonValue[] = [];
   let next = 0;
   for (const item of named) {
     const place = inLive.get(identity(item));
-    while (place !== undefined && next < others.length) {
-      const other = others[next] as JsonValue;
+    for (; next < others.length; next++) {
+      const other = others[next] ?? null;
       const otherPlace = inLive.get(identity(other));
-      if (otherPlace === undefined || otherPlace >= place) break;
+      if (place === undefined || otherPlace === undefined || otherPlace >= place) break;
       result.push(other);
-      next++;
     }
     result.push(item);
   }

@@ -169,12 +169,17 @@ function withoutKey(object: JsonObject, key: string): JsonObject {
   return rest;
 }
 
+/** An element that says something of the list, and is none of it. */
+function isMarker(item: JsonValue): boolean {
+  if (!isJsonObject(item)) return false;
+  const directive = ownValue(item, patchDirective);
+  return directive === 'delete' || directive === 'replace';
+}
+
 /** A value that the object did not have: taken from the patch as it is, less the directives and nulls in it. */
 function withoutDirectives(value: JsonValue): JsonValue {
   if (isJsonList(value)) {
-    return value
-      .filter((item) => !isJsonObject(item) || !['delete', 'replace'].includes(String(ownValue(item, patchDirective))))
-      .map((item) => withoutDirectives(item));
+    return value.filter((item) => !isMarker(item)).map((item) => withoutDirectives(item));
   }
   if (!isJsonObject(value)) return value;
   if (ownValue(value, patchDirective) === 'delete') return {};

@@ -91,7 +91,7 @@ export class ServedResource {
 export interface Selection {
   readonly fields: ReturnType<typeof parseFieldSelector>;
   readonly isEverything: boolean;
-  matches(object: CachedObject): boolean;
+  readonly matches: (object: CachedObject) => boolean;
 }
 
 /** Every served kind, made ready for the verbs when it is first asked for. */
@@ -131,14 +131,15 @@ export function decodeAs(
 ): { readonly object: KubernetesObject; readonly warnings: readonly string[] } {
   const { apiVersion, kind } = input as { apiVersion?: unknown; kind?: unknown };
   const expected = apiVersionOf(type);
-  if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== expected) {
+  // What is no string at all is refused by the decoder, with its path.
+  if (typeof apiVersion === 'string' && apiVersion !== '' && apiVersion !== expected) {
     throw new StatusError(
       'BadRequest',
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
     );
   }
-  if (kind !== undefined && kind !== '' && kind !== type.kind) {
-    throw new StatusError('BadRequest', `the kind in the data (${String(kind)}) does not match the expected kind (${type.kind})`);
+  if (typeof kind === 'string' && kind !== '' && kind !== type.kind) {
+    throw new StatusError('BadRequest', `the kind in the data (${kind}) does not match the expected kind (${type.kind})`);
   }
   const { object, warnings } = decodeObject(typeName, input, options);
   object.apiVersion = expected;

@@ -17,25 +17,23 @@ export function createVerbObserver(registry: Registry, cache: WatchCache): VerbO
     labelNames: ['resource'],
     registers,
   });
-  new Gauge({
+  const objects: Gauge<'resource'> = new Gauge({
     name: 'apiserver_storage_objects',
     help: 'Number of stored objects, by resource.',
     labelNames: ['resource'],
     registers,
-    collect() {
-      this.reset();
+    collect: () => {
+      objects.reset();
       for (const { resource, size } of cache.resources()) {
-        if (size > 0) this.set({ resource: resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}` }, size);
+        if (size > 0) objects.set({ resource: resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}` }, size);
       }
     },
   });
-  new Gauge({
+  const revision: Gauge = new Gauge({
     name: 'apiserver_watch_cache_resource_version',
     help: 'The newest revision of the store that the watch cache shows.',
     registers,
-    collect() {
-      this.set(cache.revision);
-    },
+    collect: () => revision.set(cache.revision),
   });
   return {
     watchStarted: (resource) => watchers.inc({ resource }),

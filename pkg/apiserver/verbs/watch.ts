@@ -17,8 +17,8 @@ export interface WatchedEvents {
   readonly source: ResourceWatch;
   readonly resource: { readonly group: string; readonly version: string; readonly kind: string };
   readonly clock: Clock;
-  matches(object: CachedObject): boolean;
-  serve(object: CachedObject): ServedObject;
+  readonly matches: (object: CachedObject) => boolean;
+  readonly serve: (object: CachedObject) => ServedObject;
   /** Bookmarks now and then, and one before the end. */
   readonly bookmarks: boolean;
   /** A bookmark at the end of the initial events, marked as that. */
@@ -26,9 +26,9 @@ export interface WatchedEvents {
   /** Milliseconds; undefined: no end. */
   readonly timeout: number | undefined;
   /** Ends the source: a wait for its next events does not hold up the end of the watch. */
-  release(): void;
+  readonly release: () => void;
   /** Told when the consumer was too slow and the watch ends for that. */
-  dropped(): void;
+  readonly dropped: () => void;
 }
 
 /** Batches of events, never empty. Returns when the source ends, the timeout passes, or the consumer was too slow; breaking off releases the source. */
