@@ -86,9 +86,13 @@ export function serviceAddresses(options: ServiceAddressOptions): AdmissionStep 
   async function allocatePorts(request: AdmissionRequest, service: Service, old: Service | undefined): Promise<void> {
     const held = old === undefined ? new Set<string>() : portsOf(old.spec);
     const wanted = needsPorts(service.spec);
-    if (!wanted && service.spec.type !== 'LoadBalancer') for (const port of service.spec.ports ?? []) delete port.nodePort;
+    // A port that came with the former type goes with it; one that the user asks for here is refused by the validation of the kind.
+    if (!wanted && service.spec.type !== 'LoadBalancer') {
+      for (const port of service.spec.ports ?? []) if (held.has(String(port.nodePort))) delete port.nodePort;
+    }
     for (const [index, port] of (service.spec.ports ?? []).entries()) {
       if (port.nodePort === undefined || port.nodePort === 0 || held.has(String(port.nodePort))) continue;
+      if (!wanted && service.spec.type !== 'LoadBalancer') continue;
       if (port.nodePort < firstPort || port.nodePort > lastPort) {
         throw portRefused(
           service,
