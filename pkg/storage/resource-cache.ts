@@ -154,7 +154,7 @@ export class ResourceCache {
   async watch(options: CacheWatchOptions, signal: AbortSignal): Promise<ResourceWatch> {
     const { after, namespace, index, filter } = options;
     await this.#reach(after === undefined ? 'newest' : { notOlderThan: after });
-    const prefix = namespace === undefined ? undefined : `${itemKey({ namespace, name: '' })}`;
+    const prefix = namespace === undefined ? undefined : itemKey({ namespace, name: '' });
     const revision = this.#parts.progress.revision;
     if (after !== undefined && after < this.#window.start) throw tooOld(after, this.#window.start);
     let initial: readonly CacheEvent[] = [];

@@ -181,7 +181,7 @@ describe('update', () => {
         store.update(pods, named('a'), (current) => ({ object: label(current.object, value) }), { resourceVersion }),
       ),
     );
-    expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(results.map((result) => result.status).toSorted()).toEqual(['fulfilled', 'rejected']);
   });
 
   test('of what does not exist is NotFound', async () => {

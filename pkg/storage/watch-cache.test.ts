@@ -326,11 +326,11 @@ describe('consistent reads', () => {
     fixture = start(backend, { clock });
     await fixture.cache.ready();
     backend.foreign = 1;
-    const read = fixture.cache.resource(pods).list();
+    const listed = fixture.cache.resource(pods).list();
     await clock.advance(99);
     expect((await backend.get(internalKey('barrier'))).item).toBeUndefined();
     await clock.advance(2);
-    await read;
+    await listed;
     expect((await backend.get(internalKey('barrier'))).item).toBeDefined();
   });
 });

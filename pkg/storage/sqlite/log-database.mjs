@@ -25,10 +25,12 @@ const keptFreePages = 1000;
 const pageRows = 1000;
 const pageBytes = 4 * 1024 * 1024;
 
+/** How SQLite counts this mode. */
+const incrementalVacuum = 2;
+
 const settings = [
   // No other process gets in, and there is no shared-memory file, whose mapping would end the process on a full disk.
   'locking_mode = EXCLUSIVE',
-  'auto_vacuum = INCREMENTAL',
   'journal_mode = WAL',
   'synchronous = FULL',
   'wal_autocheckpoint = 4000',
@@ -57,7 +59,10 @@ export class LogDatabase {
   /** Opens the file, or makes it. @param {string} path @param {number} raiseRevision after a restore; else 0 */
   constructor(path, raiseRevision) {
     this.#database = new Database(path);
-    for (const setting of settings) this.#database.pragma(setting);
+    this.#database.pragma(settings[0]);
+    // Only for a new file: said again, it is written again, and an existing store must open on a full disk.
+    if (this.#database.pragma('auto_vacuum')[0].auto_vacuum !== incrementalVacuum) this.#database.pragma('auto_vacuum = INCREMENTAL');
+    for (const setting of settings.slice(1)) this.#database.pragma(setting);
     this.#transaction(() => this.#prepareTables(raiseRevision));
     this.#statements = prepareStatements(this.#database);
     this.#revision = Number(this.#meta('revision'));
@@ -193,6 +198,7 @@ export class LogDatabase {
     return true;
   }
 
+  /** The last of the file is let go when the thread ends, and with it the statements. */
   close() {
     this.#database.close();
   }

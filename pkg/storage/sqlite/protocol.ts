@@ -59,8 +59,8 @@ export interface Replies {
     readonly revision: Revision;
     readonly data: Uint8Array;
   };
-  readonly compact: Record<never, never>;
-  readonly close: Record<never, never>;
+  readonly compact: { readonly done: true };
+  readonly close: { readonly done: true };
 }
 
 /** `kind`: which error of `backend.ts` it is to become. */

@@ -35,13 +35,13 @@ export interface SqliteOptions {
 interface Waiting {
   readonly commit: Commit;
   readonly bytes: number;
-  resolve(result: CommitResult): void;
-  reject(error: Error): void;
+  readonly resolve: (result: CommitResult) => void;
+  readonly reject: (error: Error) => void;
 }
 
 interface Asked {
-  resolve(result: never): void;
-  reject(error: Error): void;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** Bounds of one transaction, so that its answers do not stall the event loop: what comes on top goes into the next. */
@@ -341,16 +341,9 @@ function endOf(prefix: string): string {
 }
 
 function unpackError({ kind, message, revision = 0 }: PackedError): Error {
-  switch (kind) {
-    case 'full':
-      return new StoreFullError(message);
-    case 'unknown':
-      return new OutcomeUnknownError(message);
-    case 'compacted':
-      return new CompactedError(revision);
-    case 'future':
-      return new FutureRevisionError(revision);
-    case 'other':
-      return new Error(message);
-  }
+  if (kind === 'full') return new StoreFullError(message);
+  if (kind === 'unknown') return new OutcomeUnknownError(message);
+  if (kind === 'compacted') return new CompactedError(revision);
+  if (kind === 'future') return new FutureRevisionError(revision);
+  return new Error(message);
 }

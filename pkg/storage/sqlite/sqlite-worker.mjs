@@ -58,12 +58,14 @@ function serve(database) {
       case 'compact':
         database.compact(request.revision);
         sweepSoon();
-        return {};
+        return { done: true };
       case 'close':
         closed = true;
         database.close();
         rmSync(ownerFile, { force: true });
-        return {};
+        return { done: true };
+      default:
+        throw new Error(`the store's thread knows no request ${JSON.stringify(request)}`);
     }
   };
 
