@@ -5,8 +5,11 @@ import { type ResourceDescription, resourceTable } from './shapes/resource-table
 import { scaleSubresource, statusRules, statusSubresource } from './subresources.ts';
 import { nameAndAge } from './table-columns.ts';
 
-/** What a kind file says; the rest follows from the resource table, or has a default. */
-export type KindInput<T extends KubernetesObject> = Partial<KindDefinition<T>> & Pick<KindDefinition<T>, 'group' | 'kind'>;
+/** What a kind file says; the rest follows from the resource table, or has a default. An explicit undefined takes away a rule that has one. */
+export type KindInput<T extends KubernetesObject> = { readonly [K in keyof KindDefinition<T>]?: KindDefinition<T>[K] | undefined } & Pick<
+  KindDefinition<T>,
+  'group' | 'kind'
+>;
 
 /**
  * Completes a definition. A kind that the resource table has takes its names, scope, versions and verbs from there, and with them a `status` or `scale`

@@ -1,0 +1,107 @@
+import { defineKind } from '../define-kind.ts';
+import { deepEqual } from '../equality.ts';
+import { FieldErrors } from '../field-errors.ts';
+import { requireOneOf, validateQuantityNotNegative } from '../pod-spec/checks.ts';
+import { validateNodeSelectorTerms } from '../pod-spec/scheduling.ts';
+import type { PersistentVolume, PersistentVolumeSpec } from '../shapes/types/core-v1.ts';
+import { ageColumn, type FilledColumn, nameColumn, tableColumns, wide } from '../table-columns.ts';
+import { formatAccessModes, validateAccessModes } from '../volumes/access-modes.ts';
+
+/** What is in a spec besides the one source. */
+const otherFields = new Set([
+  'accessModes',
+  'capacity',
+  'claimRef',
+  'mountOptions',
+  'nodeAffinity',
+  'persistentVolumeReclaimPolicy',
+  'storageClassName',
+  'volumeAttributesClassName',
+  'volumeMode',
+]);
+
+const text = (name: string, description: string, cell: (object: PersistentVolume) => string): FilledColumn<PersistentVolume> => ({
+  name,
+  type: 'string',
+  description,
+  cell,
+});
+
+export const persistentVolume = defineKind<PersistentVolume>({
+  group: '',
+  kind: 'PersistentVolume',
+  description: 'A piece of storage that outlives pods.',
+  support: 'acted on',
+  supportNote: 'local and hostPath volumes',
+  defaults: ({ spec }) => {
+    spec.persistentVolumeReclaimPolicy ??= 'Retain';
+    spec.volumeMode ??= 'Filesystem';
+    if (spec.hostPath !== undefined) spec.hostPath.type ??= '';
+  },
+  changesGeneration: undefined,
+  beforeCreate: (draft) => {
+    draft.status = { phase: 'Pending' };
+  },
+  validate: ({ spec }) => {
+    const errors = new FieldErrors();
+    validateAccessModes(spec.accessModes, 'spec.accessModes', '', errors);
+    if (spec.capacity === undefined) errors.required('spec.capacity');
+    else if (spec.capacity.storage === undefined) errors.notSupported('spec.capacity', Object.keys(spec.capacity)[0] ?? '', ['storage']);
+    else validateQuantityNotNegative(spec.capacity.storage, 'spec.capacity[storage]', errors);
+    requireOneOf(spec.persistentVolumeReclaimPolicy, 'spec.persistentVolumeReclaimPolicy', ['Delete', 'Recycle', 'Retain'], errors);
+    requireOneOf(spec.volumeMode, 'spec.volumeMode', ['Block', 'Filesystem'], errors);
+    validateSource(spec, errors);
+    const affinity = spec.nodeAffinity?.required;
+    if (affinity !== undefined)
+      validateNodeSelectorTerms(affinity.nodeSelectorTerms, 'spec.nodeAffinity.required.nodeSelectorTerms', errors);
+    return errors;
+  },
+  validateUpdate: ({ spec }, { spec: old }) => {
+    const errors = new FieldErrors();
+    if (!deepEqual(sourceOf(spec), sourceOf(old))) {
+      errors.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation');
+    }
+    if (spec.volumeMode !== old.volumeMode) errors.invalid('spec.volumeMode', spec.volumeMode ?? null, 'field is immutable');
+    if (old.nodeAffinity !== undefined && !deepEqual(spec.nodeAffinity, old.nodeAffinity)) {
+      errors.invalid('spec.nodeAffinity', spec.nodeAffinity ?? null, 'field is immutable, except for updating from beta label to GA');
+    }
+    return errors;
+  },
+  columns: tableColumns<PersistentVolume>([
+    nameColumn,
+    text('Capacity', 'How much it holds.', ({ spec }) => spec.capacity?.storage ?? ''),
+    text('Access Modes', 'How it can be mounted.', ({ spec }) => formatAccessModes(spec.accessModes)),
+    text('Reclaim Policy', 'What becomes of it when its claim goes.', ({ spec }) => spec.persistentVolumeReclaimPolicy ?? ''),
+    text('Status', 'Whether it is free, bound or released.', ({ metadata, status }) =>
+      metadata.deletionTimestamp === undefined ? (status?.phase ?? '') : 'Terminating',
+    ),
+    text('Claim', 'The claim it is bound to.', ({ spec }) =>
+      spec.claimRef === undefined ? '' : `${spec.claimRef.namespace ?? ''}/${spec.claimRef.name ?? ''}`,
+    ),
+    text('StorageClass', 'Its class.', ({ spec }) => spec.storageClassName ?? ''),
+    text('VolumeAttributesClass', 'Its class of attributes.', ({ spec }) => spec.volumeAttributesClassName || '<unset>'),
+    text('Reason', 'Why it is in its state.', ({ status }) => status?.reason ?? ''),
+    ageColumn,
+    wide(text('VolumeMode', 'Whether it is a file system or a block device.', ({ spec }) => spec.volumeMode || '<unset>')),
+  ]),
+});
+
+function sourceOf(spec: PersistentVolumeSpec): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(spec).filter(([key]) => !otherFields.has(key)));
+}
+
+function validateSource(spec: PersistentVolumeSpec, errors: FieldErrors): void {
+  const sources = Object.keys(sourceOf(spec));
+  if (sources.length === 0) errors.required('spec', 'must specify a volume type');
+  for (const source of sources.slice(1)) errors.forbidden(`spec.${source}`, 'may not specify more than 1 volume type');
+  if (spec.local !== undefined) {
+    if (spec.local.path === '') errors.required('spec.local.path');
+    else if (spec.local.path.split('/').includes('..')) errors.invalid('spec.local.path', spec.local.path, "must not contain '..'");
+    if (spec.nodeAffinity === undefined) errors.required('spec.nodeAffinity', 'Local volume requires node affinity');
+  }
+  if (spec.hostPath !== undefined) {
+    if (spec.hostPath.path === '') errors.required('spec.hostPath.path');
+    else if (spec.hostPath.path.split('/').includes('..'))
+      errors.invalid('spec.hostPath.path', spec.hostPath.path, "must not contain '..'");
+  }
+}
