@@ -34,10 +34,12 @@ export function registerProcessMetrics(registry: Registry, log: Logger): { stop(
       return Number.NaN;
     }
   });
-  const delay = monitorEventLoopDelay({ resolution: 10 });
+  const resolution = 10;
+  const delay = monitorEventLoopDelay({ resolution });
   delay.enable();
   gauge('berth_event_loop_stall_seconds', 'The longest stall of the event loop since the last scrape.', () => {
-    const longest = delay.max / 1e9;
+    // A sample is the time between two ticks, which are `resolution` milliseconds apart when nothing stalls.
+    const longest = Math.max(0, delay.max / 1e9 - resolution / 1000);
     delay.reset();
     return longest;
   });

@@ -19,6 +19,7 @@ import type { ApiServer } from '#apiserver/http/server';
 import { indexers } from '#apiserver/indexers';
 import { createLocalTransport } from '#apiserver/local-transport';
 import { authenticatedGroup, mastersGroup, type UserInfo } from '#apiserver/request-context';
+import { createVerbObserver } from '#apiserver/verbs/verb-metrics';
 import { Verbs } from '#apiserver/verbs/verbs';
 import { type Clock, systemClock } from '#base/clock';
 import { aborted, type Runnable, runAll } from '#base/lifecycle';
@@ -115,6 +116,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     authorizers,
     clock,
     indexers,
+    observer: createVerbObserver(registry, cache),
   });
   const clientFor = (user: UserInfo): Client => createClient(createLocalTransport(verbs, user, { clock }));
   const component = (name: string): Client => clientFor({ name, groups: [authenticatedGroup] });

@@ -3,6 +3,12 @@ import { StatusError } from '#base/errors';
 import { type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
 import { authenticatedGroup, type UserInfo } from '../request-context.ts';
 
+/** Whether any header says so: cheap, because it is asked of every request. */
+export function asksToImpersonate(headers: IncomingHttpHeaders): boolean {
+  for (const header in headers) if (header.startsWith('impersonate-')) return true;
+  return false;
+}
+
 const extraPrefix = 'impersonate-extra-';
 
 /**

@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { messageOf, StatusError } from '#base/errors';
 import type { Logger } from '#base/logging';
 import type { Authenticator } from '../auth/authenticate.ts';
-import { impersonate } from '../auth/impersonate.ts';
+import { asksToImpersonate, impersonate } from '../auth/impersonate.ts';
 import { type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
 import type { Discovery, DiscoveryDocument } from '../discovery/discovery.ts';
 import type { OpenApi, OpenApiDocument } from '../openapi/openapi.ts';
@@ -57,6 +57,7 @@ export class ApiHandler {
     try {
       await this.#route(exchange);
     } catch (error) {
+      if (exchange.reason !== undefined && response.headersSent) return;
       sendError(response, this.#statusOf(error, exchange), warningHeaders(exchange.warnings));
       // What the client still sends of its body is not read: the connection would otherwise wait for it.
       if (!request.complete && request.httpVersionMajor < 2) response.once('finish', () => request.destroy());
@@ -95,9 +96,9 @@ export class ApiHandler {
 
   #statusOf(error: unknown, exchange: Exchange | undefined): StatusError {
     if (error instanceof StatusError) return error;
-    const gone = exchange?.signal.aborted === true ? exchange.signal.reason : undefined;
+    const gone = exchange?.reason;
     if (gone instanceof StatusError) return gone;
-    if (exchange === undefined || !exchange.signal.aborted) {
+    if (gone === undefined) {
       this.#options.log.error('a request failed unexpectedly', {
         method: exchange?.method,
         path: exchange?.path,
@@ -110,7 +111,8 @@ export class ApiHandler {
   }
 
   async #user(request: Request): Promise<UserInfo> {
-    return impersonate(this.#options.authenticator.authenticate(request), request.headers, this.#options.authorizers);
+    const user = this.#options.authenticator.authenticate(request);
+    return asksToImpersonate(request.headers) ? impersonate(user, request.headers, this.#options.authorizers) : user;
   }
 
   async #route(exchange: Exchange): Promise<void> {

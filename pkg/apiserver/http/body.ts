@@ -11,13 +11,11 @@ import { encodingTypes, parseMediaType, unsupportedMediaType } from './media-typ
 
 /** As Kubernetes' API server has it. */
 export const maximumBodyBytes = 3 * 1024 * 1024;
-/** How long a client may take to send its body, milliseconds. */
-export const bodyTimeout = 60_000;
 
 /** Decodes a protobuf body (`k8s\0`…) into JSON data; throws `StatusError` or any error that says why it cannot. */
 export type ProtobufDecoder = (bytes: Uint8Array) => object;
 
-/** The whole body. Throws `RequestEntityTooLarge`, `Timeout`, or `BadRequest` when the client breaks off. */
+/** The whole body. Throws `RequestEntityTooLarge`, or `BadRequest` when the client breaks off; how long it may take is the exchange's to say. */
 export function readBody(request: IncomingMessage | Http2ServerRequest): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     if (Number(request.headers['content-length'] ?? 0) > maximumBodyBytes) {
@@ -26,28 +24,33 @@ export function readBody(request: IncomingMessage | Http2ServerRequest): Promise
     }
     const chunks: Buffer[] = [];
     let size = 0;
-    const timer = setTimeout(() => {
-      fail(new StatusError('Timeout', `the body did not arrive within ${bodyTimeout / 1000} s`, { code: 408 }));
-    }, bodyTimeout);
-    timer.unref();
-    const fail = (error: StatusError): void => {
-      clearTimeout(timer);
+    const stop = (): void => {
       request.removeListener('data', onData);
-      reject(error);
+      request.removeListener('end', onEnd);
+      request.removeListener('error', onBroken);
+      request.removeListener('close', onBroken);
     };
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
-      if (size > maximumBodyBytes) fail(tooLarge());
-      else chunks.push(chunk);
+      if (size <= maximumBodyBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      stop();
+      reject(tooLarge());
     };
-    const broken = (): void => fail(new StatusError('BadRequest', 'the connection ended before the whole body had come'));
-    request.on('data', onData);
-    request.once('end', () => {
-      clearTimeout(timer);
+    const onEnd = (): void => {
+      stop();
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
-    });
-    request.once('error', broken);
-    request.once('close', broken);
+    };
+    const onBroken = (): void => {
+      stop();
+      reject(new StatusError('BadRequest', 'the connection ended before the whole body had come'));
+    };
+    request.on('data', onData);
+    request.on('end', onEnd);
+    request.on('error', onBroken);
+    request.on('close', onBroken);
   });
 }
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { StatusError } from '#base/errors';
 import type { RequestContext, UserInfo } from '../request-context.ts';
-import type { Response } from './reply.ts';
+import { type Response, sendError } from './reply.ts';
 
 export type Request = IncomingMessage | Http2ServerRequest;
 
@@ -18,8 +18,9 @@ export class Exchange {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly warnings: string[] = [];
-  readonly #controller = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
+  #controller: AbortController | undefined;
+  #reason: unknown;
+  readonly #timer: NodeJS.Timeout;
 
   constructor(request: Request, response: Response) {
     this.request = request;
@@ -30,23 +31,29 @@ export class Exchange {
     this.path = mark < 0 ? url : url.slice(0, mark);
     this.query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
     this.#timer = setTimeout(() => {
-      this.abort(new StatusError('Timeout', `the request did not complete within ${requestTimeout / 1000} s`));
+      const late = new StatusError('Timeout', `the request did not complete within ${requestTimeout / 1000} s`);
+      this.#abort(late);
+      sendError(response, late);
+      if (!request.complete) request.destroy();
     }, requestTimeout);
     this.#timer.unref();
     // The end of the response, not that of the request: a request ends when its body has been read.
     response.once('close', () => {
       clearTimeout(this.#timer);
-      if (!response.writableFinished) this.abort(new DOMException('the client has gone', 'AbortError'));
+      if (!response.writableFinished) this.#abort(new DOMException('the client has gone', 'AbortError'));
     });
   }
 
-  /** Aborted when the client has gone, or the request has taken too long. */
+  /** Aborted when the client has gone, or the request has taken too long. Made when first asked for: most requests never wait. */
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
     return this.#controller.signal;
   }
 
-  abort(reason: unknown): void {
-    if (!this.#controller.signal.aborted) this.#controller.abort(reason);
+  /** Why the exchange is over before it was answered; undefined while it is not. */
+  get reason(): unknown {
+    return this.#reason;
   }
 
   /** From here on the request may take as long as it likes. */
@@ -60,10 +67,18 @@ export class Exchange {
   }
 
   get acceptsGzip(): boolean {
-    return /(^|[\s,])(gzip|\*)\s*($|,|;(?!\s*q=0(\.0*)?\s*($|,)))/i.test(this.header('accept-encoding') ?? '');
+    const accepted = this.header('accept-encoding');
+    return accepted !== undefined && /(^|[\s,])(gzip|\*)\s*($|,|;(?!\s*q=0(\.0*)?\s*($|,)))/i.test(accepted);
   }
 
-  contextFor(user: UserInfo): RequestContext {
-    return { user, signal: this.signal, warn: (text) => this.warnings.push(text) };
+  /** `waits`: the verb may wait for long, and should stop when nobody waits for its answer any more. */
+  contextFor(user: UserInfo, waits: boolean): RequestContext {
+    const warn = (text: string): void => void this.warnings.push(text);
+    return waits ? { user, warn, signal: this.signal } : { user, warn };
+  }
+
+  #abort(reason: unknown): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(this.#reason);
   }
 }

@@ -78,8 +78,11 @@ export interface NegotiationOptions {
   readonly shapes?: readonly Shape[];
 }
 
+const plainJson: ReplyForm = { encoding: 'json', shape: 'object', version: 'v1', pretty: false };
+
 /** Chooses the form of a reply. Throws `NotAcceptable` (406) when nothing that the client takes can be given. */
 export function negotiate(accept: string | undefined, query: URLSearchParams, options: NegotiationOptions = {}): ReplyForm {
+  if ((accept === undefined || accept === 'application/json') && query.size === 0) return plainJson;
   const encodings = options.encodings ?? ['json', 'yaml', 'protobuf'];
   for (const media of parseAccept(accept)) {
     const encoding = encodingOf(media.type);

@@ -60,6 +60,7 @@ function parseMatch(query: URLSearchParams): 'Exact' | 'NotOlderThan' | undefine
 
 /** `kind` is the options' kind in error messages: `CreateOptions`, `UpdateOptions`, `PatchOptions`. */
 export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOptions & { readonly force?: boolean } {
+  if (query.size === 0) return { fieldValidation: 'Warn' };
   const causes: StatusCause[] = [];
   const dryRun = parseDryRun(query.getAll('dryRun'), causes);
   const fieldManager = text(query, 'fieldManager');

@@ -23,6 +23,11 @@ export interface ReplyHeaders {
   [name: string]: string | string[];
 }
 
+export interface SendOptions {
+  readonly gzip: boolean;
+  readonly headers?: ReplyHeaders | undefined;
+}
+
 const commonHeaders = { 'cache-control': 'no-cache, private' } as const;
 
 /** Encodes plain data. YAML's library is loaded when first used. */
@@ -49,8 +54,9 @@ export async function sendBytes(
   code: number,
   type: string,
   bytes: Uint8Array,
-  options: { readonly gzip: boolean; readonly headers?: ReplyHeaders } = { gzip: false },
+  options: SendOptions = { gzip: false },
 ): Promise<void> {
+  if (isOver(response)) return;
   if (options.gzip && bytes.length >= gzipFrom) {
     await sendPieces(response, code, type, [bytes], options);
     return;
@@ -65,8 +71,9 @@ export async function sendPieces(
   code: number,
   type: string,
   pieces: Iterable<Uint8Array>,
-  options: { readonly gzip: boolean; readonly headers?: ReplyHeaders },
+  options: SendOptions,
 ): Promise<void> {
+  if (isOver(response)) return;
   response.writeHead(code, {
     ...commonHeaders,
     'content-type': type,
@@ -101,8 +108,13 @@ export async function sendPieces(
   sink.end(Buffer.concat(joined, size));
 }
 
+/** Whether somebody has answered already (a timeout), or nobody is there to be answered. */
+function isOver(response: Response): boolean {
+  return response.headersSent || response.destroyed;
+}
+
 /** Sends an error as a Status, always as JSON: every client reads it by its content type. Ends the stream where a reply had begun. */
-export function sendError(response: Response, error: StatusError, headers: ReplyHeaders = {}): void {
+export function sendError(response: Response, error: StatusError, headers?: ReplyHeaders): void {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -120,8 +132,8 @@ export function sendError(response: Response, error: StatusError, headers: Reply
 }
 
 /** Warnings as `Warning` headers (RFC 7234): at most 4 KiB of them, each at most 256 characters. */
-export function warningHeaders(warnings: readonly string[]): ReplyHeaders {
-  if (warnings.length === 0) return {};
+export function warningHeaders(warnings: readonly string[]): ReplyHeaders | undefined {
+  if (warnings.length === 0) return undefined;
   const values: string[] = [];
   let size = 0;
   for (const warning of new Set(warnings)) {

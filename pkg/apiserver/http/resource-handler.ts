@@ -66,11 +66,14 @@ export class ResourceHandler {
         shapes: shapesOf(verb),
       });
       const request = await this.#request(exchange, path, resource, verb);
-      const answer = await this.#options.verbs.send(exchange.contextFor(user), request);
+      const answer = await this.#options.verbs.send(exchange.contextFor(user, verb === 'LIST' || verb === 'DELETECOLLECTION'), request);
       await this.#reply(exchange, form, resource, answer);
+      metrics.finished(labels, answer.type === 'list' ? 200 : answer.code, (clock.monotonic() - started) / 1000);
+    } catch (error) {
+      metrics.finished(labels, codeOf(error), (clock.monotonic() - started) / 1000);
+      throw error;
     } finally {
       end();
-      metrics.finished(labels, exchange.response.statusCode, (clock.monotonic() - started) / 1000);
     }
   }
 
@@ -241,9 +244,9 @@ export class ResourceHandler {
     };
     exchange.becomeLongRunning();
     const signal = AbortSignal.any([exchange.signal, stopping]);
-    const events = await verbs.watch({ ...exchange.contextFor(user), signal }, request, signal);
     const end = metrics.beginLongRunning(labels);
     try {
+      const events = await verbs.watch({ ...exchange.contextFor(user, true), signal }, request, signal);
       await streamWatch({
         response,
         contentType: form.encoding === 'protobuf' ? `${encodingTypes.protobuf};stream=watch` : encodingTypes[form.encoding],
@@ -254,9 +257,12 @@ export class ResourceHandler {
         signal,
         written: (count) => metrics.watchEvents(resource, count),
       });
+      metrics.finished(labels, 200, undefined);
+    } catch (error) {
+      metrics.finished(labels, codeOf(error), undefined);
+      throw error;
     } finally {
       end();
-      metrics.finished(labels, response.statusCode, undefined);
     }
   }
 
@@ -295,6 +301,10 @@ const frameEnd = Buffer.from('}\n');
 function frame(encoding: Encoding, type: string, bytes: Uint8Array | undefined, object: object | undefined): Uint8Array {
   if (encoding === 'protobuf' && object !== undefined) return watchFrame(type, encodeProtobufBody(object));
   return Buffer.concat([frameHeads.get(type)!, bytes ?? Buffer.from(JSON.stringify(object)), frameEnd]);
+}
+
+function codeOf(error: unknown): number {
+  return error instanceof StatusError ? error.code : 500;
 }
 
 function warnOfFields(exchange: Exchange, options: WriteOptions, duplicates: readonly string[]): void {
