@@ -1,0 +1,180 @@
+/**
+ * The Node objects, as agents report them: made when a node joins, given their range of pod addresses, and marked when a node falls silent. What
+ * people write on a Node (labels of their own, taints, unschedulable) is theirs and stays.
+ */
+import { deepEqual } from '#api/equality';
+import { leases, nodes } from '#api/shapes/resources';
+import type { Node, NodeCondition } from '#api/shapes/types/core-v1';
+import { type Clock, formatMicroTime, formatTime } from '#base/clock';
+import { hasReason, messageOf, StatusError } from '#base/errors';
+import type { Logger } from '#base/logging';
+import type { Client } from '#client/client';
+import { freePodRange } from './pod-ranges.ts';
+
+/** SHA-256 of the key that the node joined with. */
+export const keyAnnotation = 'berth.dev/key-fingerprint';
+
+export interface NodeObjects {
+  /** Makes sure that the name belongs to this key. Throws `AlreadyExists` when it belongs to another. */
+  claim(nodeName: string, keyFingerprint: string): Promise<void>;
+  /** The fingerprint that the name belongs to; undefined when there is no such node. */
+  owner(nodeName: string): Promise<string | undefined>;
+  /** Writes what the agent observed, with a range of pod addresses, and gives the Node as it is then. */
+  register(nodeName: string, observed: Node): Promise<Node>;
+  update(nodeName: string, observed: Node): Promise<void>;
+  /** The node is not heard of any more: nothing is known of it. */
+  markSilent(nodeName: string): Promise<void>;
+  /** For other tools: Berth does not read it. */
+  renewLease(nodeName: string): Promise<void>;
+}
+
+export interface NodeObjectsOptions {
+  readonly client: Client;
+  readonly clusterCidr: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+const attempts = 10;
+const leaseSeconds = 900;
+
+export function createNodeObjects(options: NodeObjectsOptions): NodeObjects {
+  const { client, clock, log } = options;
+  /** Ranges are given one after the other, so that none is given twice. */
+  let allocation: Promise<unknown> = Promise.resolve();
+
+  /** Reads, changes and writes until nobody came in between; `change` gives back the same object when there is nothing to do. */
+  const modify = async (nodeName: string, subresource: boolean, change: (node: Node) => Node): Promise<Node> => {
+    for (let attempt = 1; ; attempt++) {
+      const present = await client.get(nodes, { name: nodeName });
+      const wanted = change(present);
+      if (wanted === present || deepEqual(wanted, present)) return present;
+      try {
+        return subresource ? await client.updateStatus(nodes, wanted) : await client.update(nodes, wanted);
+      } catch (error) {
+        if (!hasReason(error, 'Conflict') || attempt >= attempts) throw error;
+      }
+    }
+  };
+
+  const ensure = async (node: Pick<Node, 'metadata'>): Promise<void> => {
+    const name = node.metadata.name ?? '';
+    if ((await client.find(nodes, { name })) !== undefined) return;
+    try {
+      await client.create(nodes, { metadata: node.metadata, spec: {} });
+    } catch (error) {
+      if (!hasReason(error, 'AlreadyExists')) throw error;
+    }
+  };
+
+  const allocate = (nodeName: string): Promise<void> => {
+    const next = allocation.then(async () => {
+      const all = await client.list(nodes);
+      const own = all.items.find(({ metadata }) => metadata.name === nodeName);
+      if (own === undefined || (own.spec?.podCIDR ?? '') !== '') return;
+      const range = freePodRange(
+        options.clusterCidr,
+        all.items.flatMap(({ spec }) => spec?.podCIDR ?? []),
+      );
+      if (range === undefined) {
+        log.error(`no range of pod addresses is left for node ${nodeName}: ${options.clusterCidr} is used up`, { node: nodeName });
+        return;
+      }
+      await modify(nodeName, false, (node) => ({ ...node, spec: { ...node.spec, podCIDR: range, podCIDRs: [range] } }));
+    });
+    allocation = next.catch(() => undefined);
+    return next;
+  };
+
+  const writeStatus = (nodeName: string, observed: Node, heard: boolean): Promise<Node> =>
+    modify(nodeName, true, (node) => {
+      const stamp = formatTime(clock.now());
+      const others = (node.status?.conditions ?? []).filter(
+        ({ type }) => !(observed.status?.conditions ?? []).some((own) => own.type === type),
+      );
+      const conditions = (observed.status?.conditions ?? []).map((condition) => {
+        const before = node.status?.conditions?.find(({ type }) => type === condition.type);
+        const since = before?.status === condition.status ? before.lastTransitionTime : condition.lastTransitionTime;
+        return {
+          ...condition,
+          ...(since === undefined ? {} : { lastTransitionTime: since }),
+          lastHeartbeatTime: heard ? stamp : (before?.lastHeartbeatTime ?? stamp),
+        };
+      });
+      return { ...node, status: { ...node.status, ...observed.status, conditions: [...conditions, ...others] } };
+    });
+
+  const writeLabels = (nodeName: string, observed: Node): Promise<Node> =>
+    modify(nodeName, false, (node) => ({
+      ...node,
+      metadata: { ...node.metadata, labels: { ...node.metadata.labels, ...observed.metadata.labels } },
+    }));
+
+  return {
+    async claim(nodeName, keyFingerprint) {
+      await ensure({ metadata: { name: nodeName, annotations: { [keyAnnotation]: keyFingerprint } } });
+      await modify(nodeName, false, (node) => {
+        const owner = node.metadata.annotations?.[keyAnnotation];
+        if (owner === keyFingerprint) return node;
+        if (owner !== undefined) {
+          throw new StatusError(
+            'AlreadyExists',
+            `a node named "${nodeName}" has joined already with another key: choose another name (--node-name), or delete that node first`,
+          );
+        }
+        return { ...node, metadata: { ...node.metadata, annotations: { ...node.metadata.annotations, [keyAnnotation]: keyFingerprint } } };
+      });
+    },
+
+    async owner(nodeName) {
+      return (await client.find(nodes, { name: nodeName }))?.metadata.annotations?.[keyAnnotation];
+    },
+
+    async register(nodeName, observed) {
+      await ensure({ metadata: { name: nodeName, labels: observed.metadata.labels ?? {} } });
+      await allocate(nodeName);
+      await writeLabels(nodeName, observed);
+      return writeStatus(nodeName, observed, true);
+    },
+
+    async update(nodeName, observed) {
+      await writeLabels(nodeName, observed);
+      await writeStatus(nodeName, observed, true);
+    },
+
+    async markSilent(nodeName) {
+      try {
+        await modify(nodeName, true, (node) => {
+          const stamp = formatTime(clock.now());
+          const silent = (condition: NodeCondition): NodeCondition =>
+            condition.status === 'Unknown'
+              ? condition
+              : {
+                  ...condition,
+                  status: 'Unknown',
+                  reason: 'NodeStatusUnknown',
+                  message: 'The agent stopped posting node status.',
+                  lastTransitionTime: stamp,
+                };
+          const present = node.status?.conditions ?? [];
+          const conditions = present.some(({ type }) => type === 'Ready') ? present : [...present, { type: 'Ready', status: 'False' }];
+          return { ...node, status: { ...node.status, conditions: conditions.map(silent) } };
+        });
+      } catch (error) {
+        if (!hasReason(error, 'NotFound')) throw error;
+      }
+    },
+
+    async renewLease(nodeName) {
+      const key = { name: nodeName, namespace: 'kube-node-lease' };
+      const spec = { holderIdentity: nodeName, leaseDurationSeconds: leaseSeconds, renewTime: formatMicroTime(clock.now()) };
+      try {
+        const present = await client.find(leases, key);
+        if (present === undefined) await client.create(leases, { metadata: key, spec });
+        else await client.update(leases, { ...present, spec: { ...present.spec, ...spec } });
+      } catch (error) {
+        log.debug('the lease of a node was not renewed', { node: nodeName, error: messageOf(error) });
+      }
+    },
+  };
+}
