@@ -3,7 +3,7 @@
  * its certificate opens nothing but its own. It decides nothing about pods: it carries what the API says to the nodes, and back.
  */
 import { randomUUID } from 'node:crypto';
-import { status as grpcStatus, Server, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import { status as grpcStatus, Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import type { Registry } from 'prom-client';
 import type { KubernetesObject } from '#api/object';
 import { nodes as nodesResource } from '#api/shapes/resources';
@@ -14,7 +14,7 @@ import type { Logger } from '#base/logging';
 import type { Client } from '#client/client';
 import type { InformerSet } from '#client/informer-set';
 import type { NodeConnector } from '#client/node-connector';
-import { type AgentMessage, AgentService, EnrollmentService, type EnrollResponse, type Hello } from '#rpc/generated/agent';
+import { type AgentMessage, AgentService, EnrollmentService, type EnrollResponse, type Hello, type TunnelData } from '#rpc/generated/agent';
 import { createDispatcherMetrics } from './dispatcher-metrics.ts';
 import { createEnrollment, type NodeCertificateAuthority } from './enrollment.ts';
 import { createEventWriter } from './event-writer.ts';
