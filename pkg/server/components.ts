@@ -1,13 +1,13 @@
 /** The parts that speak to the API from within: scheduler, controllers, dispatcher; each as its own user. */
 import type { Registry } from 'prom-client';
 import type { KindRegistry } from '#api/registry';
-import type { Pki } from '#apiserver/auth/pki';
+import type { KeyPair, Pki } from '#apiserver/auth/pki';
 import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
 import type { Runnable } from '#base/lifecycle';
 import type { Logger } from '#base/logging';
 import type { Client } from '#client/client';
-import type { InformerSet } from '#client/informer-set';
+import { InformerSet } from '#client/informer-set';
 import type { NodeConnector } from '#client/node-connector';
 import { createWorkQueueMetrics } from '#client/workqueue-metrics';
 import { createControllers } from '#controllers/index';
@@ -24,7 +24,6 @@ export interface ComponentsOptions {
   readonly enabled: Partial<Record<keyof ServerComponents, boolean>>;
   readonly pki: Pki;
   clientFor(user: string): Client;
-  readonly informers: InformerSet;
   readonly clock: Clock;
   readonly log: Logger;
   readonly registry: Registry;
@@ -36,8 +35,6 @@ export interface ComponentsOptions {
   readonly domain: string;
   /** Of the store. */
   readonly incarnation: string;
-  /** The newest that the cache shows. */
-  revision(): number;
 }
 
 export interface Components {
@@ -45,21 +42,30 @@ export interface Components {
   readonly connector: NodeConnector;
   /** Opens the agents' port, if there is one, and gives it. */
   listen(): Promise<number | undefined>;
+  /** Shows another certificate to agents that connect from now on. */
+  setCertificate(pair: KeyPair): void;
 }
 
 export async function createComponents(options: ComponentsOptions): Promise<Components> {
-  const { enabled, clientFor, informers, clock, log, registry, kinds } = options;
+  const { enabled, clientFor, clock, log, registry, kinds } = options;
   const parts: Runnable[] = [];
+  // Each has informers of its own, as it would in a process of its own; the objects in them are the same.
+  const informersFor = (user: string): InformerSet => {
+    const informers = new InformerSet(clientFor(user), { clock, log });
+    parts.push(informers);
+    return informers;
+  };
   if (enabled.scheduler !== false) {
+    const user = 'system:kube-scheduler';
     parts.push(
-      createScheduler({ client: clientFor('system:kube-scheduler'), informers, clock, log, metrics: createSchedulerMetrics(registry) }),
+      createScheduler({ client: clientFor(user), informers: informersFor(user), clock, log, metrics: createSchedulerMetrics(registry) }),
     );
   }
   if (enabled.controllers !== false) {
     parts.push(
       ...createControllers({
         clientFor,
-        informers,
+        informers: informersFor('system:kube-controller-manager'),
         clock,
         log,
         metrics: createWorkQueueMetrics(registry),
@@ -72,7 +78,32 @@ export async function createComponents(options: ComponentsOptions): Promise<Comp
       }),
     );
   }
-  return { parts, connector: unconnected, listen: () => Promise.resolve(undefined) };
+  if (enabled.dispatcher === false) {
+    return { parts, connector: unconnected, listen: () => Promise.resolve(undefined), setCertificate: () => undefined };
+  }
+  const { createDispatcher } = await import('#dispatcher/dispatcher');
+  const { pki, incarnation, host, clusterCidr, serviceCidr, domain } = options;
+  const dispatcher = createDispatcher({
+    client: clientFor('system:berth:dispatcher'),
+    informers: informersFor('system:berth:dispatcher'),
+    authority: pki.authority,
+    serving: pki.serving,
+    incarnation,
+    ...(host === undefined ? {} : { host }),
+    port: options.agentPort,
+    clusterCidr,
+    serviceCidr,
+    domain,
+    clock,
+    log,
+    registry,
+  });
+  return {
+    parts: [...parts, dispatcher],
+    connector: dispatcher.connector,
+    listen: () => dispatcher.listen(),
+    setCertificate: (pair) => dispatcher.replaceCertificate(pair),
+  };
 }
 
 /** Where no dispatcher runs. */

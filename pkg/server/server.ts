@@ -15,7 +15,6 @@ import { bootstrap } from '#apiserver/bootstrap';
 import { boundPodsOf } from '#apiserver/bound-pods';
 import { createApiServer } from '#apiserver/http/create-api-server';
 import type { HealthCheck } from '#apiserver/http/health';
-import type { ApiServer } from '#apiserver/http/server';
 import { indexers } from '#apiserver/indexers';
 import { createLocalTransport } from '#apiserver/local-transport';
 import { authenticatedGroup, mastersGroup, type UserInfo } from '#apiserver/request-context';
@@ -25,7 +24,6 @@ import { type Clock, systemClock } from '#base/clock';
 import { aborted, type Runnable, runAll } from '#base/lifecycle';
 import { type Logger, silentLogger } from '#base/logging';
 import type { Client } from '#client/client';
-import { InformerSet } from '#client/informer-set';
 import { type ConnectionOptions, saveConnection } from '#client/kubeconfig';
 import { createClient } from '#client/typed-client';
 import type { Backend } from '#storage/backend';
@@ -132,12 +130,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   try {
     await Promise.race([cache.ready(), caching]);
-    const informers = new InformerSet(component('system:berth:informers'), { clock, log });
     const components = await createComponents({
       enabled: options.components ?? {},
       pki,
       clientFor: component,
-      informers,
       clock,
       log,
       registry,
@@ -148,7 +144,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       serviceCidr,
       domain,
       incarnation: backend.incarnation,
-      revision: () => cache.revision,
     });
     const ping: HealthCheck = { name: 'ping', check: () => undefined };
     const storage: HealthCheck = { name: 'storage', check: async () => void (await backend.revision()) };
@@ -186,7 +181,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const url = `https://127.0.0.1:${port}`;
     const connection = connectionFor(url, pki.authority, pki.admin);
     await saveConnection(join(options.home, 'kubeconfig'), 'berth', connection, true);
-    const parts = [api, informers, ...components.parts, renewal(pkiOptions, pki.serving, api, options, url)];
+    const parts = [
+      api,
+      ...components.parts,
+      renewal(pkiOptions, pki.serving, options, url, (pair) => {
+        api.setCertificate(pair);
+        components.setCertificate(pair);
+      }),
+    ];
     const serving = runAll(parts, inner.signal);
     // The first failure decides; the cache ends last, so that what is in flight can be answered.
     const done = Promise.race([serving, caching.then(() => serving)]).finally(close);
@@ -235,7 +237,7 @@ function namedHost(host: string | undefined): string[] {
 }
 
 /** Looks at the certificates now and then, and shows the new one when it has been made anew. */
-function renewal(pkiOptions: PkiOptions, shown: KeyPair, api: ApiServer, options: ServerOptions, url: string): Runnable {
+function renewal(pkiOptions: PkiOptions, shown: KeyPair, options: ServerOptions, url: string, show: (pair: KeyPair) => void): Runnable {
   return {
     name: 'certificate renewal',
     run: async (signal) => {
@@ -244,7 +246,7 @@ function renewal(pkiOptions: PkiOptions, shown: KeyPair, api: ApiServer, options
         await Promise.race([pkiOptions.clock.sleep(certificateCheck, signal).catch(() => undefined), aborted(signal)]);
         if (signal.aborted) return;
         const pki = await openPki(pkiOptions);
-        if (pki.serving.certificate !== current.certificate) api.setCertificate(pki.serving);
+        if (pki.serving.certificate !== current.certificate) show(pki.serving);
         current = pki.serving;
         await saveConnection(join(options.home, 'kubeconfig'), 'berth', connectionFor(url, pki.authority, pki.admin), false);
       }
