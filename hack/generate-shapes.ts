@@ -136,7 +136,7 @@ function select(source: Map<string, SourceType>): Map<string, TypeDescription> {
     }
   };
   for (const name of source.keys()) if (isServedType(name)) add(name, 'the table');
-  return new Map([...selected].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map([...selected].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function renderTable(types: Map<string, TypeDescription>, source: Map<string, SourceType>): string {
@@ -221,9 +221,11 @@ function renderTypes(group: string, types: readonly TypeDescription[], all: Map<
     bodies.push(lines.length === 0 ? `export type ${name} = Record<string, never>;` : `${head}\n${lines.join('\n')}\n}`);
   }
   const heads = [...imports]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([file, names]) => {
-      const list = [...names].sort().map(([name, alias]) => (name === alias ? name : `${name} as ${alias}`));
+      const list = [...names]
+        .toSorted(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, alias]) => (name === alias ? name : `${name} as ${alias}`));
       return `import type { ${list.join(', ')} } from '${file}';`;
     });
   return `${banner}${heads.length === 0 ? '' : `\n${heads.join('\n')}\n`}\n${bodies.join('\n\n')}\n`;
@@ -271,7 +273,7 @@ function renderResources(resources: readonly SourceResource[], types: Map<string
   const rows: string[] = [];
   const taken = new Set<string>();
   // The last version of a group has the plain name; events.k8s.io gives way to the core group.
-  const ordered = [...resources].sort((a, b) => rank(a) - rank(b));
+  const ordered = [...resources].toSorted((a, b) => rank(a) - rank(b));
   for (const resource of ordered) {
     const typeName = typeNameOf(types, resource);
     let name = constantName(resource);
@@ -289,7 +291,7 @@ function renderResources(resources: readonly SourceResource[], types: Map<string
   }
   return `${banner}
 import type { ResourceType } from '../object.ts';
-${[...imports.values()].sort().join('\n')}
+${[...imports.values()].toSorted().join('\n')}
 
 ${rows.join('\n')}
 `;

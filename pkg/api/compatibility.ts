@@ -15,8 +15,8 @@ Every kind below can be created, read, listed, watched, changed and deleted. *Ac
 
 | Kind | Served as | Berth | |
 |---|---|---|---|
-${[...kinds]
-  .sort((a, b) => (a.support === b.support ? (a.kind < b.kind ? -1 : 1) : a.support === 'acted on' ? -1 : 1))
+${kinds
+  .toSorted((a, b) => (a.support === b.support ? (a.kind < b.kind ? -1 : 1) : a.support === 'acted on' ? -1 : 1))
   .map((kind) => `| ${kind.kind} | ${servedAs(kind)} | ${kind.support} | ${kind.supportNote ?? ''} |`)
   .join('\n')}
 
@@ -56,5 +56,5 @@ function renderFields(): string[] {
       }
     }
   }
-  return lines.sort();
+  return lines.toSorted();
 }

@@ -10,7 +10,7 @@ export function canonicalJson(value: unknown): string {
   const members = value as Readonly<Record<string, unknown>>;
   const parts = Object.keys(members)
     .filter((key) => members[key] !== undefined)
-    .sort()
+    .toSorted()
     .map((key) => `${JSON.stringify(key)}:${canonicalJson(members[key])}`);
   return `{${parts.join(',')}}`;
 }

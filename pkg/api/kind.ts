@@ -128,4 +128,4 @@ export interface KindDefinition<T extends KubernetesObject = KubernetesObject> {
  * A definition whose own object type is forgotten, as registries hold it. The functions of a kind are only ever given objects of that kind: the registry's
  * keys see to it.
  */
-export type AnyKind = KindDefinition<KubernetesObject>;
+export type AnyKind = KindDefinition;

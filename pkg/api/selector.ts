@@ -250,7 +250,7 @@ class SelectorParser {
 function makeRequirement(key: string, operator: SelectorOperator, given: readonly string[]): Requirement {
   const [fault] = checkQualifiedName(key);
   if (fault !== undefined) throw malformed(`key: Invalid value: ${JSON.stringify(key)}: ${fault}`);
-  const values = [...new Set(given)].sort();
+  const values = [...new Set(given)].toSorted();
   if ((operator === 'In' || operator === 'NotIn') && values.length === 0) {
     throw malformed("values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty");
   }

@@ -59,7 +59,7 @@ export function scaleSubresource<T extends KubernetesObject>(): Subresource<T> {
     kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' },
     typeName: 'autoscaling.v1.Scale',
     verbs: ['get', 'patch', 'update'],
-    read: (object) => scaleOf(object as Scalable),
+    read: (object) => scaleOf(object),
     write: (old, body) => {
       const replicas = (body as Scale).spec?.replicas ?? 0;
       const errors = new FieldErrors();
@@ -94,5 +94,5 @@ function scaleOf(object: Scalable): Scale {
 
 function asLabelSelector(selector: LabelSelector | Record<string, string>): LabelSelector {
   const isObject = Object.values(selector).some((value) => typeof value !== 'string');
-  return isObject ? (selector as LabelSelector) : { matchLabels: selector as Record<string, string> };
+  return isObject ? selector : { matchLabels: selector as Record<string, string> };
 }

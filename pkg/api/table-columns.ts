@@ -10,14 +10,21 @@ export interface FilledColumn<T extends KubernetesObject> extends Column {
 
 export function tableColumns<T extends KubernetesObject>(filled: readonly FilledColumn<T>[]): TableColumns<T> {
   return {
-    columns: filled.map(definitionOf),
+    columns: filled.map((column) => definitionOf(column)),
     cells: (object, now) => filled.map((column) => column.cell(object, now)),
   };
 }
 
 /** The column without the function that fills it. */
-export function definitionOf<T extends KubernetesObject>({ cell: _, ...column }: FilledColumn<T>): Column {
-  return column;
+export function definitionOf(filled: Column): Column {
+  const { name, type, format, description, priority } = filled;
+  return {
+    name,
+    type,
+    ...(format === undefined ? {} : { format }),
+    ...(description === undefined ? {} : { description }),
+    ...(priority === undefined ? {} : { priority }),
+  };
 }
 
 export const nameColumn: FilledColumn<KubernetesObject> = {

@@ -8,7 +8,7 @@ import { defaultPodSpec } from '../pod-spec/defaults.ts';
 import { checkPodFields } from '../pod-spec/support.ts';
 import { templateColumns } from '../pod-spec/template-columns.ts';
 import { validatePodTemplate } from '../pod-spec/validate.ts';
-import { validateCounts, validateWorkloadSelector } from '../pod-spec/workload.ts';
+import { validateWorkloadSelector } from '../pod-spec/workload.ts';
 import type { Deployment, DeploymentSpec } from '../shapes/types/apps-v1.ts';
 import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
 
@@ -34,7 +34,7 @@ export const deployment = defineKind<Deployment>({
   },
   validate: ({ spec }) => {
     const errors = new FieldErrors();
-    validateCounts({ ...(spec.replicas === undefined ? {} : { replicas: spec.replicas }) }, errors);
+    requireNonNegative(spec.replicas, 'spec.replicas', errors);
     const selector = validateWorkloadSelector(spec.selector, 'deployment', errors);
     if (spec.template === undefined) errors.required(templatePath);
     else {
@@ -83,9 +83,9 @@ export const deployment = defineKind<Deployment>({
   ]),
 });
 
-function validateStrategy({ strategy }: DeploymentSpec, errors: FieldErrors): void {
+function validateStrategy({ strategy = {} }: DeploymentSpec, errors: FieldErrors): void {
   const path = 'spec.strategy';
-  switch (strategy?.type) {
+  switch (strategy.type) {
     case 'Recreate':
       if (strategy.rollingUpdate !== undefined) {
         errors.forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'");
@@ -103,8 +103,9 @@ function validateStrategy({ strategy }: DeploymentSpec, errors: FieldErrors): vo
       }
       return;
     }
+    case undefined:
     default:
-      errors.notSupported(`${path}.type`, strategy?.type ?? '', ['Recreate', 'RollingUpdate']);
+      errors.notSupported(`${path}.type`, strategy.type ?? '', ['Recreate', 'RollingUpdate']);
   }
 }
 

@@ -82,7 +82,7 @@ function rolesOf(object: Node): string {
     if (key.startsWith(rolePrefix) && key.length > rolePrefix.length) roles.add(key.slice(rolePrefix.length));
     else if (key === 'kubernetes.io/role' && value !== '') roles.add(value);
   }
-  return roles.size === 0 ? '<none>' : [...roles].sort().join(',');
+  return roles.size === 0 ? '<none>' : [...roles].toSorted().join(',');
 }
 
 function addressOf(object: Node, type: string): string {

@@ -180,5 +180,5 @@ function portsOf(spec: ServiceSpec): string {
 
 function formatLabels(labels: Readonly<Record<string, string>> | undefined): string {
   const pairs = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`);
-  return pairs.length === 0 ? '<none>' : pairs.sort().join(',');
+  return pairs.length === 0 ? '<none>' : pairs.toSorted().join(',');
 }

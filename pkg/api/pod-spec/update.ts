@@ -32,12 +32,17 @@ export function validatePodUpdate(pod: Pod, old: Pod, errors: FieldErrors): void
 
 /** The spec without what may change. */
 function fixedPart(spec: PodSpec): Record<string, unknown> {
-  const { activeDeadlineSeconds: _a, tolerations: _t, containers, initContainers, ...rest } = spec;
-  return { ...rest, containers: containers.map(withoutImage), initContainers: initContainers?.map(withoutImage) };
+  return {
+    ...spec,
+    activeDeadlineSeconds: undefined,
+    tolerations: undefined,
+    containers: spec.containers.map(withoutImage),
+    initContainers: spec.initContainers?.map(withoutImage),
+  };
 }
 
-function withoutImage({ image: _, ...rest }: Container): Omit<Container, 'image'> {
-  return rest;
+function withoutImage(container: Container): Record<string, unknown> {
+  return { ...container, image: undefined };
 }
 
 function differences(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): string[] {

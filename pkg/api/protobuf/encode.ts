@@ -14,7 +14,7 @@ const nothing: Members = {};
 /** The bare message, with no envelope. `object` must have the type's shape, as `decodeObject` gives it. */
 export function encodeMessage(typeName: string, object: object): Uint8Array {
   const writer = new ReverseWriter();
-  writeMessage(writer, plans.get(typeName), object as Members);
+  writeMessage(writer, plans.get(typeName), object);
   return writer.finish();
 }
 
@@ -55,7 +55,7 @@ function writeField(writer: ReverseWriter, number: number, field: PlanField, val
     return;
   }
   const map = value as Members;
-  for (const key of Object.keys(map).sort(compareBytes).reverse()) {
+  for (const key of Object.keys(map).toSorted((a, b) => compareBytes(b, a))) {
     const before = writer.length;
     if (field.valueIsList) writeWrappedList(writer, field, map[key]);
     else writeElement(writer, 2, field, map[key]);

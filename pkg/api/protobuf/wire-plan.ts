@@ -51,7 +51,7 @@ function place(draft: Draft, field: PlanField): void {
 
 function finish(draft: Draft): WirePlan {
   const nodes = [...draft.nodes]
-    .sort(([a], [b]) => b - a)
+    .toSorted(([a], [b]) => b - a)
     .map(
       ([number, node]): WireNode => ({ number, field: node.field, inline: node.inline === undefined ? undefined : finish(node.inline) }),
     );

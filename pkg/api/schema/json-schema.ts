@@ -37,7 +37,7 @@ export function jsonSchemasOf(table: TypeTable, typeNames: Iterable<string>, dia
     found.set(published, jsonSchemaOf(table, name, dialect));
     if (type.form === 'message') waiting.push(...type.fields.filter((field) => !field.protobufOnly).map((field) => field.type));
   }
-  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** The schema of one type; what it refers to stands as references. Throws on a name that the table does not have. */
