@@ -3,12 +3,6 @@ import { pods } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import type { Indexer } from '#storage/object-index';
 
-/** Finds what an owner's uid owns, over all resources. */
-export const ownerIndex: Indexer = {
-  name: 'owner',
-  values: (object: KubernetesObject) => object.metadata.ownerReferences?.map((owner) => owner.uid) ?? [],
-};
-
 /** Serves the field selector of the same name. */
 export const nodeNameIndex: Indexer = {
   name: 'spec.nodeName',

@@ -39,8 +39,6 @@ export interface Authorizer {
   authorize(action: Action): string | undefined | Promise<string | undefined>;
 }
 
-export const denied: Decision = { allowed: false };
-
 /** Asks the authorizers in order; the first that allows decides. */
 export async function decide(authorizers: readonly Authorizer[], action: Action): Promise<Decision> {
   for (const authorizer of authorizers) {
@@ -48,7 +46,7 @@ export async function decide(authorizers: readonly Authorizer[], action: Action)
     const reason = typeof opinion === 'object' ? await opinion : opinion;
     if (reason !== undefined) return { allowed: true, reason };
   }
-  return denied;
+  return { allowed: false };
 }
 
 /** Throws Forbidden, in Kubernetes' words, unless an authorizer allows the action. */

@@ -8,10 +8,11 @@ import type { KubernetesObject } from '#api/object';
 import { validateChange, validateSubresourceChange } from '#api/registry';
 import type { CachedObject } from '#storage/cached-object';
 import type { ObjectName } from '#storage/keys';
-import { type Change, conflict, ExtraCompareError, type Preconditions } from '#storage/store';
+import { type Change, ExtraCompareError, type Preconditions } from '#storage/store';
 import type { RequestContext } from '../request-context.ts';
 import type { ServedObject } from './answer.ts';
 import type { VerbParts } from './parts.ts';
+import { checkPreconditions } from './preconditions.ts';
 import { maximumAttempts, Reservations } from './reservations.ts';
 import type { ServedResource } from './served-resource.ts';
 
@@ -82,15 +83,7 @@ async function rehearse(
 ): Promise<Changed> {
   const { resource, name, preconditions } = request;
   const current = await parts.store.get(resource.stored, name);
-  const { uid, resourceVersion } = preconditions;
-  if (uid !== undefined && uid !== current.object.metadata.uid) {
-    throw conflict(
-      resource.stored,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.object.metadata.uid}`,
-    );
-  }
-  if (resourceVersion !== undefined && resourceVersion !== String(current.revision)) throw modified(resource, name);
+  checkPreconditions(resource, name, current, preconditions);
   const next = await change(current);
   await reservations().check(async (key) => (await parts.store.backend.get(key)).item?.revision ?? 0);
   if ('remove' in next) return changedTo(resource, current);
@@ -182,8 +175,4 @@ export function isReleased(resource: ServedResource, object: KubernetesObject): 
     finalizers.length === 0 &&
     resource.kind.deletion?.isHeld?.(object) !== true
   );
-}
-
-export function modified(resource: ServedResource, name: ObjectName): ReturnType<typeof conflict> {
-  return conflict(resource.stored, name, 'the object has been modified; please apply your changes to the latest version and try again');
 }

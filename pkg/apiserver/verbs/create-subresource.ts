@@ -3,14 +3,19 @@ import { resourceId } from '#storage/keys';
 import type { RequestContext } from '../request-context.ts';
 import type { Answer } from './answer.ts';
 import { changeObject } from './change.ts';
-import type { CreateRequest } from './create.ts';
 import { decodeOptionsOf } from './decode-options.ts';
 import { objectNameOf } from './object-name.ts';
-import { authorize, type VerbParts } from './parts.ts';
-import { writeThrough } from './update.ts';
+import { authorize, type CreateRequest, type VerbParts } from './parts.ts';
+import type { SubresourceHandler } from './subresources/handler.ts';
+import { writeThrough } from './through-subresource.ts';
 
 /** A POST to an object: an action with a handler of its own, or a change that the kind's definition describes. */
-export async function createThroughSubresource(parts: VerbParts, context: RequestContext, request: CreateRequest): Promise<Answer> {
+export async function createThroughSubresource(
+  parts: VerbParts,
+  handlers: readonly SubresourceHandler[],
+  context: RequestContext,
+  request: CreateRequest,
+): Promise<Answer> {
   const resource = parts.resources.get(request.resource);
   const subresource = resource.subresource(request.subresource ?? '', 'create');
   await authorize(parts, context, request);
@@ -20,9 +25,7 @@ export async function createThroughSubresource(parts: VerbParts, context: Reques
   const name = objectNameOf(resource, target);
   const { object: body, warnings } = resource.decodeFor(subresource, request.object, decodeOptionsOf(request.options));
   for (const warning of warnings) context.warn(warning);
-  const handler = parts.subresources.find(
-    (one) => one.subresource === subresource.name && resourceId(one.resource) === resourceId(resource.stored),
-  );
+  const handler = handlers.find((one) => one.subresource === subresource.name && resourceId(one.resource) === resourceId(resource.stored));
   if (handler !== undefined) return await handler.create(parts, context, target, resource, body);
   const { uid, resourceVersion } = body.metadata;
   await changeObject(parts, context, {

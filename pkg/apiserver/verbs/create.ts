@@ -5,7 +5,6 @@ import { groupResourceOf } from '#api/object';
 import { validateNew } from '#api/registry';
 import { formatTime } from '#base/clock';
 import { hasReason, StatusError } from '#base/errors';
-import type { ApiRequest } from '#client/transport';
 import { detailsOf, type ObjectName } from '#storage/keys';
 import { alreadyExists, ExtraCompareError } from '#storage/store';
 import type { RequestContext } from '../request-context.ts';
@@ -13,20 +12,19 @@ import type { Answer, ServedObject } from './answer.ts';
 import { createThroughSubresource } from './create-subresource.ts';
 import { decodeOptionsOf } from './decode-options.ts';
 import { generateName } from './generated-name.ts';
+import type { CreateHandlers } from './handlers.ts';
 import { adoptNamespace, checkNamespace } from './object-name.ts';
-import { authorize, type VerbParts } from './parts.ts';
+import { authorize, type CreateRequest, type VerbParts } from './parts.ts';
 import { maximumAttempts, Reservations } from './reservations.ts';
 import type { ServedResource } from './served-resource.ts';
-
-export type CreateRequest = Extract<ApiRequest, { verb: 'create' }>;
 
 /** Names tried before giving up on a `generateName`. */
 const maximumNames = 8;
 
 /** A new object; or, with a subresource, an action on one that there is. */
-export async function create(parts: VerbParts, context: RequestContext, request: CreateRequest): Promise<Answer> {
-  if (request.subresource !== undefined) return await createThroughSubresource(parts, context, request);
-  const virtual = parts.virtualResources.find(({ type }) => sameType(type, request.resource));
+export async function create(parts: VerbParts, handlers: CreateHandlers, context: RequestContext, request: CreateRequest): Promise<Answer> {
+  if (request.subresource !== undefined) return await createThroughSubresource(parts, handlers.subresources, context, request);
+  const virtual = handlers.virtualResources.find(({ type }) => sameType(type, request.resource));
   if (virtual !== undefined) {
     await authorize(parts, context, request);
     return { type: 'object', code: 201, object: await virtual.create(parts, context, request) };

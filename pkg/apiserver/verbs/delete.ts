@@ -4,12 +4,13 @@ import type { Status } from '#base/errors';
 import type { ApiRequest, DeleteOptions } from '#client/transport';
 import type { CachedObject } from '#storage/cached-object';
 import { detailsOf, type ObjectName } from '#storage/keys';
-import { type Change, conflict, ExtraCompareError, type UpdateResult } from '#storage/store';
+import { type Change, ExtraCompareError, type UpdateResult } from '#storage/store';
 import type { RequestContext } from '../request-context.ts';
 import type { Answer } from './answer.ts';
-import { isReleased, modified } from './change.ts';
+import { isReleased } from './change.ts';
 import { objectNameOf } from './object-name.ts';
 import { authorize, type VerbParts } from './parts.ts';
+import { checkPreconditions } from './preconditions.ts';
 import { maximumAttempts, Reservations } from './reservations.ts';
 import type { ServedResource } from './served-resource.ts';
 
@@ -85,15 +86,7 @@ async function rehearse(
   change: (current: CachedObject) => Promise<Change>,
 ): Promise<Pick<UpdateResult, 'object' | 'outcome'>> {
   const current = await parts.store.get(resource.stored, name);
-  const { uid, resourceVersion } = options.preconditions ?? {};
-  if (uid !== undefined && uid !== current.object.metadata.uid) {
-    throw conflict(
-      resource.stored,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.object.metadata.uid}`,
-    );
-  }
-  if (resourceVersion !== undefined && resourceVersion !== String(current.revision)) throw modified(resource, name);
+  checkPreconditions(resource, name, current, options.preconditions ?? {});
   return { object: current, outcome: 'remove' in (await change(current)) ? 'removed' : 'written' };
 }
 

@@ -7,8 +7,8 @@ import type { AdmissionChain } from '../admission/admission.ts';
 import { type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { ServedResources } from './served-resource.ts';
-import type { SubresourceHandler } from './subresources/handler.ts';
-import type { VirtualResource } from './virtual/virtual-resource.ts';
+
+export type CreateRequest = Extract<ApiRequest, { verb: 'create' }>;
 
 export interface VerbParts {
   readonly store: Store;
@@ -20,8 +20,6 @@ export interface VerbParts {
   readonly random: () => number;
   /** The indexes that the cache keeps; those that are named like a field selector's path serve it. */
   readonly indexers: readonly Indexer[];
-  readonly subresources: readonly SubresourceHandler[];
-  readonly virtualResources: readonly VirtualResource[];
   readonly observer: VerbObserver;
 }
 

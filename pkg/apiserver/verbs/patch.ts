@@ -11,12 +11,13 @@ import { applyStrategicMerge } from '../patch/strategic-merge.ts';
 import { rulesOf } from '../patch/type-rules.ts';
 import type { RequestContext } from '../request-context.ts';
 import type { Answer } from './answer.ts';
-import { changeObject, modified } from './change.ts';
+import { changeObject } from './change.ts';
 import { decodeOptionsOf } from './decode-options.ts';
 import { objectNameOf } from './object-name.ts';
 import { authorize, type VerbParts } from './parts.ts';
+import { modified } from './preconditions.ts';
 import type { ServedResource } from './served-resource.ts';
-import { showChanged, writeThrough } from './update.ts';
+import { showChanged, writeThrough } from './through-subresource.ts';
 
 type PatchRequest = Extract<ApiRequest, { verb: 'patch' }>;
 

@@ -1,15 +1,13 @@
-import { deepFreeze } from '#api/freeze';
-import type { Subresource } from '#api/kind';
-import type { KubernetesObject } from '#api/object';
 import { StatusError } from '#base/errors';
 import type { ApiRequest } from '#client/transport';
 import type { RequestContext } from '../request-context.ts';
-import { type Answer, MadeObject, type ServedObject } from './answer.ts';
-import { type Changed, changeObject } from './change.ts';
+import type { Answer } from './answer.ts';
+import { changeObject } from './change.ts';
 import { decodeOptionsOf } from './decode-options.ts';
 import { adoptNamespace, objectNameOf } from './object-name.ts';
 import { authorize, type VerbParts } from './parts.ts';
 import type { ServedResource } from './served-resource.ts';
+import { showChanged, writeThrough } from './through-subresource.ts';
 
 /** Replaces an object, or the part of it that a subresource stands for. An object that does not exist is not made by this. */
 export async function update(parts: VerbParts, context: RequestContext, request: Extract<ApiRequest, { verb: 'update' }>): Promise<Answer> {
@@ -47,23 +45,4 @@ export async function update(parts: VerbParts, context: RequestContext, request:
     },
   });
   return { type: 'object', code: 200, object: showChanged(subresource, changed) };
-}
-
-/** The new object, given what was written: through a subresource only that subresource's part of it. */
-export function writeThrough(
-  subresource: Subresource<KubernetesObject> | undefined,
-  old: KubernetesObject,
-  body: KubernetesObject,
-  now: number,
-): KubernetesObject {
-  if (subresource === undefined) return body;
-  if (subresource.write === undefined) {
-    throw new StatusError('MethodNotAllowed', `the subresource ${subresource.name} takes no writes from this server yet`);
-  }
-  return subresource.write(old, body, now);
-}
-
-/** The answer to a write through a subresource is what the subresource shows. */
-export function showChanged(subresource: Subresource<KubernetesObject> | undefined, changed: Changed): ServedObject {
-  return subresource?.read === undefined ? changed.served : new MadeObject(deepFreeze(subresource.read(changed.object)));
 }

@@ -6,6 +6,8 @@ import type { KubernetesObject, ResourceType } from '#api/object';
 import { KindRegistry } from '#api/registry';
 import {
   configMaps,
+  events,
+  eventsK8sIoEvents,
   namespaces,
   pods,
   selfSubjectAccessReviews,
@@ -189,6 +191,59 @@ describe('pods', () => {
     expect(await client.find(pods, key('p'))).toBeDefined();
     await client.createSubresource(pods, key('p'), 'eviction', body);
     expect(await client.find(pods, key('p'))).toBeUndefined();
+  });
+});
+
+describe('kinds with ways of their own', () => {
+  test('a namespace is held until its contents are gone, and goes when it is finalized', async () => {
+    await client.create(namespaces, { metadata: { name: 'room' }, spec: {} });
+    const finalize = async (finalizers: string[]) => {
+      const found = await client.get(namespaces, { name: 'room' });
+      const answer = await api.verbs.send(quiet, {
+        verb: 'update',
+        resource: namespaces,
+        name: 'room',
+        subresource: 'finalize',
+        object: { ...found, spec: { finalizers } },
+        options: {},
+      });
+      return answer.type;
+    };
+    await client.delete(namespaces, { name: 'room' });
+    const going = await client.get(namespaces, { name: 'room' });
+    expect(going.status?.phase).toBe('Terminating');
+    expect(going.spec.finalizers).toEqual(['kubernetes']);
+    await client.delete(namespaces, { name: 'room' });
+    expect(await client.get(namespaces, { name: 'room' })).toEqual(going);
+    await finalize([]);
+    expect(await client.find(namespaces, { name: 'room' })).toBeUndefined();
+  });
+
+  test('an Event is one object in two groups', async () => {
+    const regarding = { kind: 'Pod', namespace, name: 'p', uid: 'u' };
+    await client.create(events, {
+      metadata: { name: 'e', namespace },
+      involvedObject: regarding,
+      reason: 'Started',
+      message: 'said',
+      type: 'Normal',
+      source: { component: 'test' },
+    });
+    const other = await client.get(eventsK8sIoEvents, key('e'));
+    expect(other).toMatchObject({ apiVersion: 'events.k8s.io/v1', regarding, note: 'said', reason: 'Started' });
+    expect((await client.list(eventsK8sIoEvents, { namespace })).items).toHaveLength(1);
+    expect((await client.list(events, { fieldSelector: 'involvedObject.name=p,involvedObject.kind=Pod' })).items).toHaveLength(1);
+    expect((await client.list(events, { fieldSelector: 'involvedObject.name=q' })).items).toHaveLength(0);
+    await client.delete(eventsK8sIoEvents, key('e'));
+    expect(await client.find(events, key('e'))).toBeUndefined();
+  });
+
+  test('the faults of an object are told all at once, with their paths', async () => {
+    const bad = { metadata: { name: 'bad', namespace }, spec: { containers: [{ name: 'Not Valid' }], restartPolicy: 'Sometimes' } };
+    const error = await client.create(pods, bad).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ reason: 'Invalid', code: 422, details: { name: 'bad', kind: 'Pod' } });
+    const fields = ((error as { details?: { causes?: { field?: string }[] } }).details?.causes ?? []).map((cause) => cause.field);
+    expect(fields).toEqual(expect.arrayContaining(['spec.containers[0].name', 'spec.containers[0].image', 'spec.restartPolicy']));
   });
 });
 

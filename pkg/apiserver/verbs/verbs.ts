@@ -17,6 +17,7 @@ import { create } from './create.ts';
 import { remove } from './delete.ts';
 import { removeCollection } from './delete-collection.ts';
 import { get } from './get.ts';
+import type { CreateHandlers } from './handlers.ts';
 import { checkListNamespace, indexFor, list } from './list.ts';
 import { authorize, type VerbObserver, type VerbParts } from './parts.ts';
 import { patch } from './patch.ts';
@@ -47,6 +48,7 @@ export interface VerbsOptions {
 
 export class Verbs {
   readonly #parts: VerbParts;
+  readonly #handlers: CreateHandlers;
 
   constructor(options: VerbsOptions) {
     this.#parts = {
@@ -57,9 +59,11 @@ export class Verbs {
       clock: options.clock,
       random: options.random ?? Math.random,
       indexers: options.indexers ?? [],
+      observer: options.observer ?? silentObserver,
+    };
+    this.#handlers = {
       subresources: options.subresources ?? subresourceHandlers,
       virtualResources: options.virtualResources ?? virtualResources,
-      observer: options.observer ?? silentObserver,
     };
   }
 
@@ -76,7 +80,7 @@ export class Verbs {
       case 'list':
         return await list(this.#parts, context, request);
       case 'create':
-        return await create(this.#parts, context, request);
+        return await create(this.#parts, this.#handlers, context, request);
       case 'update':
         return await update(this.#parts, context, request);
       case 'patch':

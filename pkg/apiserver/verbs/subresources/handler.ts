@@ -2,8 +2,7 @@ import type { KubernetesObject } from '#api/object';
 import type { GroupResource } from '#storage/keys';
 import type { RequestContext } from '../../request-context.ts';
 import type { Answer } from '../answer.ts';
-import type { CreateRequest } from '../create.ts';
-import type { VerbParts } from '../parts.ts';
+import type { CreateRequest, VerbParts } from '../parts.ts';
 import type { ServedResource } from '../served-resource.ts';
 
 /** An action on an object that is more than a change of it. One file each, and one line in index.ts. */

@@ -13,9 +13,8 @@ import { StatusError } from '#base/errors';
 import { type Action, decide } from '../../authorization/authorizer.ts';
 import type { UserInfo } from '../../request-context.ts';
 import { MadeObject } from '../answer.ts';
-import type { CreateRequest } from '../create.ts';
 import { decodeOptionsOf } from '../decode-options.ts';
-import type { VerbParts } from '../parts.ts';
+import type { CreateRequest, VerbParts } from '../parts.ts';
 import { decodeAs } from '../served-resource.ts';
 import type { VirtualResource } from './virtual-resource.ts';
 
