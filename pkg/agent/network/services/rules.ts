@@ -151,11 +151,15 @@ chain loopback_guard {
 type filter hook prerouting priority raw; policy accept;
 iifname "${bridge}" ip daddr 127.0.0.0/8 drop
 }
+chain refuse {
+meta l4proto tcp reject with tcp reset
+reject
+}
 chain refused {
-ip daddr . meta l4proto . th dport @refused_virtual reject
-ip daddr . meta l4proto . th dport @refused_node_address reject
-fib daddr type local meta l4proto . th dport @refused_node reject
-ip daddr ${serviceCidr} reject
+ip daddr . meta l4proto . th dport @refused_virtual goto refuse
+ip daddr . meta l4proto . th dport @refused_node_address goto refuse
+fib daddr type local meta l4proto . th dport @refused_node goto refuse
+ip daddr ${serviceCidr} goto refuse
 }
 chain refuse_input {
 type filter hook input priority filter; policy accept;
