@@ -309,7 +309,7 @@ services.*.stdin_open                     | boolean                             
 services.*.stop_grace_period              | string                               | honoured
 services.*.stop_signal                    | string                               | refused   | containers are stopped by the signal that their image names (STOPSIGNAL), or by TERM
 services.*.storage_opt                    | map                                  | refused   | the size of a container's own file system cannot be limited yet
-services.*.sysctls                        | dict                                 | refused   | kernel parameters cannot be set on a pod yet
+services.*.sysctls                        | dict                                 | honoured
 services.*.tmpfs                          | string|list<string>                  | honoured
 services.*.tty                            | boolean                              | honoured
 services.*.ulimits                        | map                                  | refused   | process limits cannot be set on a container yet

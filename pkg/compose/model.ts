@@ -139,6 +139,7 @@ export interface Service {
   cap_drop?: string[];
   privileged?: boolean;
   security_opt?: string[];
+  sysctls?: Record<string, string>;
   tty?: boolean;
   stdin_open?: boolean;
   scale?: number;

@@ -2,6 +2,7 @@
  * A loaded project → what `berth apply` writes: ConfigMaps and Secrets with the contents, first, then the Stack that refers to them. Pure. The names of
  * the former are hashes of what they hold, so they never change: create them, and take "already exists" for done.
  */
+import { scryptSync } from 'node:crypto';
 import { shortHash } from '#api/hash';
 import { checkDns1035Label } from '#api/names';
 import type { Stack } from '#api/shapes/types/compose-v1alpha1';
@@ -99,7 +100,9 @@ function contentMetadata(
   const labels: Record<string, string> = { [stackLabel]: stack, [contentLabel]: kind };
   const annotations: Record<string, string> = {};
   addLabels(object?.labels ?? {}, `${path}.labels`, { labels, annotations });
-  const hash = shortHash({ content: Buffer.from(content).toString('base64'), labels, annotations });
+  // The name is for all to see. That of a secret is dear to compute, so that it cannot be used to guess what is in it.
+  const digest = kind === 'secret' ? scryptSync(content, `${namespace}/${stack}/${key}`, 32) : Buffer.from(content);
+  const hash = shortHash({ content: digest.toString('base64'), labels, annotations });
   return {
     name: `${stack}-${objectName(key, path)}-${hash}`,
     namespace,

@@ -185,7 +185,7 @@ function nearest(key: string, known: Iterable<string>): string | undefined {
   let best: { name: string; edits: number } | undefined;
   for (const name of known) {
     const edits = editDistance(key.toLowerCase(), name);
-    if (edits <= Math.max(1, Math.floor(name.length / 3)) && (best === undefined || edits < best.edits)) best = { name, edits };
+    if (edits <= Math.max(1, Math.floor(name.length / 2.5)) && (best === undefined || edits < best.edits)) best = { name, edits };
   }
   return best?.name;
 }

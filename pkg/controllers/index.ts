@@ -2,9 +2,36 @@
 import type { Runnable } from '#base/lifecycle';
 import type { Controller, ControllerEnvironment } from './controller.ts';
 import { deployment } from './deployment/deployment.ts';
+import { endpointsController } from './endpoints.ts';
+import { endpointslice } from './endpointslice/endpointslice.ts';
+import { eventExpiry } from './event-expiry.ts';
+import { garbageCollection } from './garbage-collection/garbage-collection.ts';
+import { claimProtection } from './local-volume/claim-protection.ts';
+import { claims } from './local-volume/claims.ts';
+import { releasedVolumes } from './local-volume/released-volumes.ts';
+import { namespaceDefaults } from './namespace-defaults.ts';
+import { namespaceDeletion } from './namespace-deletion.ts';
+import { nodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
+import { taintEviction } from './node-lifecycle/taint-eviction.ts';
+import { podCollection } from './pod-collection.ts';
 import { replicaset } from './replicaset/replicaset.ts';
 
-export const controllers: readonly Controller[] = [deployment, replicaset];
+export const controllers: readonly Controller[] = [
+  namespaceDefaults,
+  namespaceDeletion,
+  garbageCollection,
+  nodeLifecycle,
+  taintEviction,
+  podCollection,
+  claims,
+  releasedVolumes,
+  claimProtection,
+  deployment,
+  replicaset,
+  endpointslice,
+  endpointsController,
+  eventExpiry,
+];
 
 /** All controllers, to be run beside `environment.informers`, which the caller runs. */
 export function createControllers(environment: ControllerEnvironment, list: readonly Controller[] = controllers): Runnable[] {

@@ -69,7 +69,11 @@ export function convertStack(identity: StackIdentity, project: ComposeProject, l
     const draft = emptyDraft(identity, name, objects);
     for (const section of list) section.apply({ stack: identity.name, namespace: identity.namespace, project, name, service, path }, draft);
     services.push(plannedService(name, service, draft));
-    for (const [key, object] of draft.services) serviceObjects.set(key, object);
+    for (const [key, object] of draft.services) {
+      if (serviceObjects.has(key))
+        throw new ComposeError(`its Service ${key} has the name of another service's`, { path, next: 'rename one of them' });
+      serviceObjects.set(key, object);
+    }
     for (const [key, claim] of draft.claims) claims.set(key, claim);
   }
   return { services, serviceObjects, claims, configMaps: ownObjects(project.configs), secrets: ownObjects(project.secrets) };

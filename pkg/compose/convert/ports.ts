@@ -15,6 +15,11 @@ export const ports: Section = {
     const { service, stack, name } = context;
     const own = service.ports ?? [];
     if (own.length === 0) return;
+    for (const [index, { target }] of own.entries()) {
+      if (target === undefined || !Number.isInteger(target) || target < 1 || target > 65_535) {
+        throw new ComposeError(`${String(target)} is no port`, { path: `${context.path}.ports[${index}].target` });
+      }
+    }
     const declared = new Map(
       own.map((port) => [`${port.target}/${protocolOf(port)}`, { containerPort: port.target ?? 0, protocol: protocolOf(port) }]),
     );

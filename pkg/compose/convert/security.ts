@@ -4,7 +4,7 @@ import type { Section } from './section.ts';
 /** Who the process is and what it may do. */
 export const security: Section = {
   name: 'security',
-  keys: ['user', 'group_add', 'cap_add', 'cap_drop', 'privileged', 'read_only', 'security_opt', 'pid', 'ipc', 'cgroup'],
+  keys: ['user', 'group_add', 'cap_add', 'cap_drop', 'privileged', 'read_only', 'security_opt', 'pid', 'ipc', 'cgroup', 'sysctls'],
   apply({ service, path }, { pod, container }) {
     if (service.user !== undefined) {
       const group = service.user.split(':')[1];
@@ -19,7 +19,10 @@ export const security: Section = {
       if (!/^\d+$/.test(group)) throw new ComposeError(`the group "${group}" must be a number`, { path: `${path}.group_add[${index}]` });
       return Number(group);
     });
-    if (groups.length > 0) pod.securityContext = { supplementalGroups: groups };
+    const sysctls = Object.entries(service.sysctls ?? {}).map(([name, value]) => ({ name, value }));
+    if (groups.length + sysctls.length > 0) {
+      pod.securityContext = { ...(groups.length > 0 ? { supplementalGroups: groups } : {}), ...(sysctls.length > 0 ? { sysctls } : {}) };
+    }
     const context: NonNullable<typeof container.securityContext> = {};
     const add = capabilities(service.cap_add);
     const drop = capabilities(service.cap_drop);
