@@ -34,8 +34,12 @@ export const pod = defineKind<Pod>({
       },
     },
     bindingSubresource,
+    // A deletion that may be put off: the verbs carry it out.
+    { name: 'eviction', kind: { group: 'policy', version: 'v1', kind: 'Eviction' }, typeName: 'policy.v1.Eviction', verbs: ['create'] },
     stream('log', 'Pod', ['get']),
     stream('exec', 'PodExecOptions', ['create', 'get']),
+    stream('attach', 'PodAttachOptions', ['create', 'get']),
+    stream('portforward', 'PodPortForwardOptions', ['create', 'get']),
   ],
   defaults: (draft) => {
     defaultPodSpec(draft.spec);
