@@ -2,6 +2,7 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { arch, availableParallelism, hostname, networkInterfaces, release } from 'node:os';
 import type { DnsConfig } from './container-config.ts';
+import { parseResolvConf } from './network/dns/resolv-conf.ts';
 
 export interface MachineFacts {
   readonly hostname: string;
@@ -52,26 +53,15 @@ async function text(path: string): Promise<string> {
   return readFile(path, 'utf8').catch(() => '');
 }
 
-export function parseResolvConf(content: string): DnsConfig {
-  const servers: string[] = [];
-  let searches: string[] = [];
-  let options: string[] = [];
-  for (const line of content.split('\n')) {
-    const [keyword, ...values] = line.trim().split(/\s+/);
-    if (keyword === 'nameserver' && values[0] !== undefined) servers.push(values[0]);
-    if (keyword === 'search') searches = values;
-    if (keyword === 'options') options = values;
-  }
-  return { servers, searches, options };
-}
-
 /** Addresses of the machine by which others reach it, IPv4 first; loopback, link-local and the interfaces named are left out. */
 export function machineAddresses(ignored: (name: string) => boolean): readonly string[] {
   const found = Object.entries(networkInterfaces())
     .filter(([name]) => !ignored(name))
     .flatMap(([, addresses]) => addresses ?? [])
     .filter(({ internal, address }) => !internal && !address.startsWith('169.254.') && !address.toLowerCase().startsWith('fe80:'));
-  return [...found.filter(({ family }) => family === 'IPv4'), ...found.filter(({ family }) => family === 'IPv6')].map(({ address }) => address);
+  return [...found.filter(({ family }) => family === 'IPv4'), ...found.filter(({ family }) => family === 'IPv6')].map(
+    ({ address }) => address,
+  );
 }
 
 export interface Pressure {
@@ -84,7 +74,9 @@ export interface Pressure {
 export async function readPressure(home: string): Promise<Pressure> {
   const available = /^MemAvailable:\s+(\d+) kB/m.exec(await text('/proc/meminfo'))?.[1];
   const disk = await statfs(home).catch(() => undefined);
-  const [running, total] = (/ \d+\/(\d+) /.exec(await text('/proc/loadavg')) ?? []).slice(1).concat((await text('/proc/sys/kernel/pid_max')).trim());
+  const [running, total] = (/ \d+\/(\d+) /.exec(await text('/proc/loadavg')) ?? [])
+    .slice(1)
+    .concat((await text('/proc/sys/kernel/pid_max')).trim());
   return {
     memory: available !== undefined && Number(available) * 1024 < 100 * 1024 * 1024,
     disk: disk !== undefined && disk.bavail < disk.blocks / 10,

@@ -85,7 +85,12 @@ function conditions(input: NodeInput): NodeCondition[] {
   const { pressure, problem } = input;
   const wanted: Omit<NodeCondition, 'lastTransitionTime'>[] = [
     pressure.memory
-      ? { type: 'MemoryPressure', status: 'True', reason: 'NodeHasInsufficientMemory', message: 'the node has less than 100 MiB of memory left' }
+      ? {
+          type: 'MemoryPressure',
+          status: 'True',
+          reason: 'NodeHasInsufficientMemory',
+          message: 'the node has less than 100 MiB of memory left',
+        }
       : { type: 'MemoryPressure', status: 'False', reason: 'NodeHasSufficientMemory', message: 'the node has sufficient memory available' },
     pressure.disk
       ? { type: 'DiskPressure', status: 'True', reason: 'NodeHasDiskPressure', message: 'the node has less than a tenth of its disk left' }

@@ -23,7 +23,8 @@ export interface RuntimeView extends Runnable {
   /** Asks the runtime about one thing and takes the answer in; of a missing one, forgets it. */
   refreshContainer(id: string): Promise<ContainerStatus | undefined>;
   refreshSandbox(id: string): Promise<SandboxStatus | undefined>;
-  onChange(listener: (uid: string) => void): void;
+  /** Gives back how to stop it. */
+  onChange(listener: (uid: string) => void): () => void;
 }
 
 export interface RuntimeViewOptions {
@@ -50,7 +51,7 @@ class View implements RuntimeView {
   readonly #sandboxes = new Map<string, SandboxStatus>();
   readonly #containers = new Map<string, ContainerStatus>();
   readonly #byPod = new Map<string, { sandboxes: Set<string>; containers: Set<string> }>();
-  readonly #listeners: ((uid: string) => void)[] = [];
+  readonly #listeners = new Set<(uid: string) => void>();
   /** Rises with each answer that was taken in, so that an older answer of a list does not undo a newer one of a question. */
   #generation = 0;
   readonly #touched = new Map<string, number>();
@@ -94,8 +95,9 @@ class View implements RuntimeView {
     return status;
   }
 
-  onChange(listener: (uid: string) => void): void {
-    this.#listeners.push(listener);
+  onChange(listener: (uid: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   async run(signal: AbortSignal): Promise<void> {
