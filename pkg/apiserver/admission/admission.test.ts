@@ -83,6 +83,18 @@ describe('service addresses', () => {
     expect((await api.backend.list('/berth/_/cluster-ips/')).items).toHaveLength(0);
   });
 
+  test('a Service that becomes an external name gives its address back, and gets one when it is one no more', async () => {
+    await service('a');
+    const external = await client.patch(services, key('a'), 'merge', { spec: { type: 'ExternalName', externalName: 'example.com' } });
+    expect(external.spec.clusterIP).toBeUndefined();
+    expect((await api.backend.list('/berth/_/cluster-ips/')).items).toHaveLength(0);
+    const back = await client.patch(services, key('a'), 'merge', { spec: { type: 'ClusterIP', externalName: null } });
+    expect(back.spec.clusterIP).toMatch(/^10\.43\.0\.\d$/);
+    await expect(service('b', { type: 'ExternalName', externalName: 'example.com', clusterIP: '10.43.0.5' })).rejects.toMatchObject({
+      reason: 'Invalid',
+    });
+  });
+
   test('node ports are given, kept apart, and given back when they are no longer used', async () => {
     const made = await service('a', {
       type: 'NodePort',

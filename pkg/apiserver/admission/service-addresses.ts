@@ -19,8 +19,8 @@ export interface ServiceAddressOptions {
 export const defaultClusterIpRange = '10.43.0.0/16';
 
 /**
- * Gives Services their cluster IP and node ports, each held by one Service at a time: chosen here, or by the user if free. They stay
- * with the Service through updates that do not mention them, and are free again with the commit that removes the Service or their use.
+ * Gives Services their cluster IP and node ports, each held by one Service at a time: chosen here, or by the user if free. They are
+ * free again with the commit that removes the Service or their use. (That an update which does not mention them keeps them is the kind's.)
  */
 export function serviceAddresses(options: ServiceAddressOptions): AdmissionStep {
   const { backend } = options;
@@ -43,7 +43,6 @@ export function serviceAddresses(options: ServiceAddressOptions): AdmissionStep 
       if (request.operation === 'delete' || request.subresource === 'status') return;
       const service = request.object as Service;
       const old = request.old as Service | undefined;
-      if (old !== undefined) keepAllocated(service.spec, old.spec);
       await allocateAddress(request, service, old);
       await allocatePorts(request, service, old);
     },
@@ -57,7 +56,8 @@ export function serviceAddresses(options: ServiceAddressOptions): AdmissionStep 
     const { spec } = service;
     const held = old === undefined ? [] : addressesOf(old.spec);
     if (!needsAddress(spec)) {
-      if (spec.type === 'ExternalName') dropAddresses(spec);
+      // What came with the former type goes with it; what the user asks for here is refused by the validation of the kind.
+      if (spec.type === 'ExternalName' && held.includes(spec.clusterIP ?? '')) dropAddresses(spec);
       for (const address of held) request.reserve(addresses.release(address));
       if (spec.clusterIP === 'None') publish(spec, 'None');
       return;
@@ -149,27 +149,6 @@ function dropAddresses(spec: ServiceSpec): void {
   delete spec.clusterIPs;
   delete spec.ipFamilies;
   delete spec.ipFamilyPolicy;
-}
-
-/** An update that leaves out what was allocated keeps it (clients write back manifests that never had it). */
-function keepAllocated(spec: ServiceSpec, old: ServiceSpec): void {
-  if (needsAddress(spec) && needsAddress(old) && old.clusterIP !== undefined) {
-    if (spec.clusterIP === undefined && spec.clusterIPs === undefined) {
-      spec.clusterIP = old.clusterIP;
-      if (old.clusterIPs !== undefined) spec.clusterIPs = [...old.clusterIPs];
-    }
-    spec.clusterIPs ??= [...(old.clusterIPs ?? [])];
-    if (old.ipFamilies !== undefined) spec.ipFamilies ??= [...old.ipFamilies];
-  }
-  if (!needsPorts(spec)) return;
-  const used = portsOf(spec);
-  for (const port of spec.ports ?? []) {
-    if (port.nodePort !== undefined && port.nodePort !== 0) continue;
-    const before = (old.ports ?? []).find((other) => other.port === port.port && (other.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
-    if (before?.nodePort === undefined || used.has(String(before.nodePort))) continue;
-    port.nodePort = before.nodePort;
-    used.add(String(before.nodePort));
-  }
 }
 
 function holderOf(service: Service): { namespace: string | undefined; name: string | undefined } {
