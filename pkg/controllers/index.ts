@@ -15,6 +15,7 @@ import { nodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
 import { taintEviction } from './node-lifecycle/taint-eviction.ts';
 import { podCollection } from './pod-collection.ts';
 import { replicaset } from './replicaset/replicaset.ts';
+import { stack } from './stack/stack.ts';
 
 export const controllers: readonly Controller[] = [
   namespaceDefaults,
@@ -28,6 +29,7 @@ export const controllers: readonly Controller[] = [
   claimProtection,
   deployment,
   replicaset,
+  stack,
   endpointslice,
   endpointsController,
   eventExpiry,

@@ -43,13 +43,12 @@ function isNodeLost(pod: Pod, nodes: ReadonlyMap<string, Node>, now: number): bo
   return wait !== undefined && wait <= 0;
 }
 
-/** Milliseconds until the pod counts as lost with its node; undefined while the node is heard of. */
+/**
+ * Milliseconds until the pod counts as lost with its node; undefined while the node is heard of. Pods of a node that does not exist any more are removed by
+ * the collection of pods.
+ */
 export function timeUntilLost(pod: Pod, nodes: ReadonlyMap<string, Node>, now: number): number | undefined {
-  const name = pod.spec.nodeName ?? '';
-  if (name === '') return undefined;
-  const node = nodes.get(name);
-  if (node === undefined) return 0;
-  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready');
+  const ready = nodes.get(pod.spec.nodeName ?? '')?.status?.conditions?.find(({ type }) => type === 'Ready');
   if (ready?.status !== 'Unknown') return undefined;
   const since = Date.parse(ready.lastTransitionTime ?? '');
   return Number.isNaN(since) ? lostAfter : since + lostAfter - now;

@@ -349,7 +349,7 @@ describe('the plan of a stack', () => {
     world.set('hello-web-1', {});
     const pod = world.pods.get('hello-web-1')!;
     world.pods.set('hello-web-1', { ...pod, metadata: { ...pod.metadata, deletionTimestamp: formatTime(start) } });
-    world.nodes.delete('a');
+    world.nodes.set('a', node('a', 'Unknown', start - lostAfter));
     expect(world.step()).toMatchObject([{ type: 'delete pod', force: true }]);
     world.nodes.set('a', node('a', 'True'));
     world.settle();

@@ -9,6 +9,7 @@ import { configMaps, nodes, persistentVolumeClaims, pods, secrets, services, sta
 import type { Stack, StackStatus } from '#api/shapes/types/compose-v1alpha1';
 import { hasReason, messageOf } from '#base/errors';
 import type { Client } from '#client/client';
+import { podsByNode } from '#client/pod-index';
 import { ComposeError } from '#compose/compose-error';
 import { convertStack, type PlannedStack } from '#compose/convert/convert-stack';
 import { podName, stackLabel } from '#compose/convert/names';
@@ -30,18 +31,17 @@ export const stack = defineController({
     mapped(secrets, labelled),
     // A node that goes silent or comes back concerns the stacks whose pods it has.
     mapped(nodes, (node, informers) =>
-      informers
-        .for(pods)
+      podsByNode(informers)
         .byIndex('node', node.metadata.name ?? '')
         .flatMap((pod) => {
           const owner = controllerOf(pod);
-          return owner?.kind === 'Stack' ? [`${pod.metadata.namespace}/${owner.name}`] : [];
+          return owner?.kind === stacks.kind ? [`${pod.metadata.namespace}/${owner.name}`] : [];
         }),
     ),
   ],
   reads: [persistentVolumeClaims],
   indexes: (informers) => {
-    informers.for(pods).addIndex('node', nodeOf);
+    podsByNode(informers);
     informers.for(configMaps).addIndex('stack', labelled);
     informers.for(secrets).addIndex('stack', labelled);
   },
@@ -78,10 +78,6 @@ export const stack = defineController({
     return waits.length === 0 ? undefined : { after: Math.min(...waits) };
   },
 });
-
-function nodeOf(pod: KubernetesObject & { spec?: { nodeName?: string } }): readonly string[] {
-  return pod.spec?.nodeName === undefined ? [] : [pod.spec.nodeName];
-}
 
 /** The key of the stack that an object says it is of. */
 function labelled(object: KubernetesObject): readonly string[] {
