@@ -26,6 +26,8 @@ export interface ControllerEnvironment {
   readonly log: Logger;
   /** Every resource that can be listed, watched and deleted: what namespace deletion and garbage collection go over. */
   resources(): readonly ResourceType[];
+  /** PEM of the authority that signed the API server's certificate; without it pods are not told whom to trust. */
+  readonly certificateAuthority?: string;
   /** The observer of the named queue (`createWorkQueueMetrics`); queues are not measured without it. */
   readonly metrics?: (queue: string) => WorkQueueObserver;
 }

@@ -18,6 +18,7 @@ import type { Client } from '#client/client';
 import { createEventRecorder, type EventRecorder } from '#client/event-recorder';
 import { type Change, type Informer, keyOf } from '#client/informer';
 import type { InformerSet } from '#client/informer-set';
+import { podsByNode } from '#client/pod-index';
 import { Binder } from './binder.ts';
 import { explainPlacement } from './explain.ts';
 import type { Plugin } from './framework.ts';
@@ -83,8 +84,7 @@ class Scheduler implements Runnable {
     const { client, informers, clock, log } = options;
     this.#clock = clock;
     this.#schedulerName = options.schedulerName ?? 'default-scheduler';
-    this.#pods = informers.for(pods);
-    this.#pods.addIndex('node', podsByNode);
+    this.#pods = podsByNode(informers);
     const claims = informers.for(persistentVolumeClaims);
     const volumes = informers.for(persistentVolumes);
     const classes = informers.for(storageClasses);
@@ -313,10 +313,6 @@ class Scheduler implements Runnable {
     this.#snapshot.removePod(pod);
     this.#retestSoon(retestDelay);
   }
-}
-
-function podsByNode(pod: Pod): readonly string[] {
-  return pod.spec.nodeName === undefined || pod.spec.nodeName === '' ? [] : [pod.spec.nodeName];
 }
 
 /** What of a node decisions depend on: its heartbeats are not among it. */
