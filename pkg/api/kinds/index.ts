@@ -14,6 +14,7 @@ import { node } from './node.ts';
 import { persistentVolume } from './persistent-volume.ts';
 import { persistentVolumeClaim } from './persistent-volume-claim.ts';
 import { pod } from './pod.ts';
+import { priorityClass } from './priority-class.ts';
 import { replicaSet } from './replica-set.ts';
 import { role } from './role.ts';
 import { roleBinding } from './role-binding.ts';
@@ -21,6 +22,7 @@ import { secret } from './secret.ts';
 import { service } from './service.ts';
 import { serviceAccount } from './service-account.ts';
 import { stack } from './stack.ts';
+import { storageClass } from './storage-class.ts';
 
 export const writtenKinds: readonly AnyKind[] = [
   configMap,
@@ -42,6 +44,8 @@ export const writtenKinds: readonly AnyKind[] = [
   clusterRole,
   roleBinding,
   role,
+  priorityClass,
+  storageClass,
   stack,
 ];
 

@@ -89,6 +89,8 @@ describe('objects that are right', () => {
     ['deploy', { spec: { selector, template } }],
     ['rs', { spec: { selector, template } }],
     ['stacks', { spec: { name: 'x', services: { web: { image: 'i' } } } }],
+    ['sc', { provisioner: 'berth.dev/local' }],
+    ['pc', { value: 1000 }],
     ['hpa', { spec: { maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'x' } } }],
   ])('%s %j', (name, fields) => {
     expect(faults(name, fields)).toEqual([]);
@@ -384,6 +386,12 @@ describe('rows', () => {
       },
       {},
       ['x', '1/2', 'Healthy', '60m'],
+    ],
+    [
+      'sc',
+      { provisioner: 'p/q' },
+      { annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+      ['x (default)', 'p/q', 'Delete', 'Immediate', false, '60m'],
     ],
     ['ns', { status: { phase: 'Active' } }, {}, ['x', 'Active', '60m']],
     ['lease', { spec: { holderIdentity: 'me' } }, {}, ['x', 'me', '60m']],

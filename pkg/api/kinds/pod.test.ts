@@ -167,12 +167,14 @@ describe('validation', () => {
   });
 
   test('what has no effect is warned of, with its path', () => {
-    const pod = make({ ...simple, priorityClassName: 'high', automountServiceAccountToken: true });
+    const pod = make({ ...simple, priority: 5, preemptionPolicy: 'PreemptLowerPriority', automountServiceAccountToken: true });
     expect(podKind.warnings?.(pod, undefined)?.map((warning) => warning.split(':')[0])).toEqual([
-      'spec.priorityClassName',
+      'spec.preemptionPolicy',
       'spec.automountServiceAccountToken',
     ]);
-    expect(podKind.warnings?.(make({ ...simple, automountServiceAccountToken: false }), undefined)).toEqual([]);
+    expect(
+      podKind.warnings?.(make({ ...simple, automountServiceAccountToken: false, preemptionPolicy: 'PreemptLowerPriority' }), undefined),
+    ).toEqual([]);
   });
 
   test('the image may change, most else may not', () => {

@@ -9,8 +9,8 @@ export interface FieldSupport {
   readonly support: 'honoured' | 'refused' | 'warned';
   /** Why, and what to do instead. */
   readonly reason?: string;
-  /** Only these values are refused or warned of, all others honoured; `values` says so in words for the documentation. */
-  readonly when?: (value: unknown) => boolean;
+  /** Only these values are refused or warned of, all others honoured; `values` says so in words for the documentation. `owner` has the field. */
+  readonly when?: (value: unknown, owner: object) => boolean;
   readonly values?: string;
 }
 
@@ -19,7 +19,7 @@ const refused = (reason: string): FieldSupport => ({ support: 'refused', reason 
 const warned = (reason: string): FieldSupport => ({ support: 'warned', reason });
 
 /** Refused or warned of for some values alone. */
-function only(support: FieldSupport, values: string, when: (value: unknown) => boolean): FieldSupport {
+function only(support: FieldSupport, values: string, when: (value: unknown, owner: object) => boolean): FieldSupport {
   return { ...support, values, when };
 }
 
@@ -31,6 +31,11 @@ const is =
 
 function typeIs(...types: readonly string[]) {
   return (value: unknown): boolean => typeof value === 'object' && value !== null && 'type' in value && types.includes(String(value.type));
+}
+
+/** Every pod has a policy; it matters to those alone that come before others. */
+function mayPreempt(value: unknown, spec: object): boolean {
+  return value === 'PreemptLowerPriority' && 'priority' in spec && typeof spec.priority === 'number' && spec.priority > 0;
 }
 
 const appArmor = only(refused('profiles of AppArmor are not loaded on nodes yet'), 'type Localhost', typeIs('Localhost'));
@@ -64,9 +69,13 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldSup
     nodeSelector: honoured,
     os: honoured,
     overhead: refused('there are no runtime classes that have an overhead'),
-    preemptionPolicy: only(warned('no pod is put off its node for another yet'), 'PreemptLowerPriority', is('PreemptLowerPriority')),
+    preemptionPolicy: only(
+      warned('no pod is put off its node for another yet'),
+      'PreemptLowerPriority, with a priority above 0',
+      mayPreempt,
+    ),
     priority: honoured,
-    priorityClassName: warned('priority classes are stored only: set priority itself to be scheduled first'),
+    priorityClassName: honoured,
     readinessGates: honoured,
     resourceClaims: devices,
     resources: refused('resources are set on each container'),

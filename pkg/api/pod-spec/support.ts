@@ -49,7 +49,7 @@ function walk(value: object, path: string, rules: Rules, errors: FieldErrors | u
     const at = `${path}.${key}`;
     const { support, reason = '', when } = rule.support;
     if (support !== 'honoured') {
-      if (when !== undefined && !when(item)) continue;
+      if (when !== undefined && !when(item, value)) continue;
       if (support === 'refused') errors?.forbidden(at, `not supported by Berth: ${reason}`);
       else warnings.push(`${at}: accepted without effect: ${reason}`);
     } else if (rule.inner !== undefined) {
