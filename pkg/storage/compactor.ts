@@ -14,9 +14,9 @@ export interface CompactorOptions {
   readonly logger?: Logger;
   /** How long history is kept, milliseconds; 5 minutes unless given. */
   readonly window?: number;
-  /** How many revisions of history are kept at most; 100,000 unless given. */
+  /** How many revisions of history are kept at most; 50,000 unless given. */
   readonly maximumRevisions?: number;
-  /** How often it looks, milliseconds; 5 seconds unless given. */
+  /** How often it looks, milliseconds; 2 seconds unless given. */
   readonly interval?: number;
 }
 
@@ -46,7 +46,7 @@ export class Compactor implements Runnable {
         this.#logger.warn('the store could not be compacted', { error: messageOf(error) });
       }
       try {
-        await this.#options.clock.sleep(this.#options.interval ?? 5_000, signal);
+        await this.#options.clock.sleep(this.#options.interval ?? 2_000, signal);
       } catch (error) {
         if (!signal.aborted) throw error;
       }
@@ -59,7 +59,7 @@ export class Compactor implements Runnable {
     const now = clock.monotonic();
     const revision = await backend.revision();
     if (revision > (this.#marks.at(-1)?.revision ?? 0)) this.#marks.push({ at: now, revision });
-    let target = revision - (this.#options.maximumRevisions ?? 100_000);
+    let target = revision - (this.#options.maximumRevisions ?? 50_000);
     const window = this.#options.window ?? 300_000;
     while (this.#marks[0] !== undefined && this.#marks[0].at <= now - window) target = Math.max(target, this.#marks.shift()?.revision ?? 0);
     if (target <= this.#compacted) return;

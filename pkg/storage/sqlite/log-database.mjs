@@ -55,6 +55,8 @@ export class LogDatabase {
   #compactRevision;
   /** Up to here the log holds nothing more that compaction may delete. */
   #sweptId;
+  /** Pages were given back since the last checkpoint. */
+  #vacuumed = false;
 
   /** Opens the file, or makes it. @param {string} path @param {number} raiseRevision after a restore; else 0 */
   constructor(path, raiseRevision) {
@@ -193,9 +195,15 @@ export class LogDatabase {
       this.#sweptId = through;
       return true;
     }
-    if (this.#statements.freePages.get([])[0] < keptFreePages + vacuumPages) return false;
-    this.#database.pragma(`incremental_vacuum(${vacuumPages})`);
-    return true;
+    if (this.#statements.freePages.get([])[0] >= keptFreePages + vacuumPages) {
+      this.#database.pragma(`incremental_vacuum(${vacuumPages})`);
+      this.#vacuumed = true;
+      return true;
+    }
+    // The file itself gets shorter only now.
+    if (this.#vacuumed) this.#database.pragma('wal_checkpoint(TRUNCATE)');
+    this.#vacuumed = false;
+    return false;
   }
 
   /** The last of the file is let go when the thread ends, and with it the statements. */
