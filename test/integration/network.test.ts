@@ -19,8 +19,9 @@ import type { Service } from '#api/shapes/types/core-v1';
 import type { Endpoint, EndpointSlice } from '#api/shapes/types/discovery-v1';
 import { systemClock } from '#base/clock';
 import { silentLogger } from '#base/logging';
+import { buildDemoImage } from '../../hack/demo-image.ts';
 import { isInNamespace } from './in-namespace.ts';
-import { buildBusyboxImage, busyboxImage, removeCgroups, whyNoContainers } from './private-containerd.ts';
+import { busyboxImage, removeCgroups, whyNoContainers } from './private-containerd.ts';
 
 const reason = whyNoContainers() ?? (findProgram('nft') === undefined ? 'needs nftables' : undefined);
 
@@ -99,7 +100,7 @@ function defineTests(): void {
     before = kernelState();
     containerd = new Containerd({ home, clock: systemClock, log: silentLogger });
     await containerd.start(AbortSignal.timeout(60_000));
-    await loadImage({ socket: containerd.layout.socket, archive: await buildBusyboxImage() });
+    await loadImage({ socket: containerd.layout.socket, archive: await buildDemoImage(busyboxImage) });
     runtime = new CriRuntime({ endpoint: containerd.endpoint, instance: 'node-1' });
     network = newNetwork();
     await network.setup();

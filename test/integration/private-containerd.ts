@@ -1,18 +1,18 @@
 /** A containerd of its own for one test file, with a network of its own and an image with busybox, all gone at the end. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeCniConfiguration } from '#agent/network/cni';
 import { interfaceExists } from '#agent/network/host/bridge';
-import { findContainerdBinaries, findProgram } from '#agent/runtime/containerd/binaries';
+import { findContainerdBinaries } from '#agent/runtime/containerd/binaries';
 import { Containerd } from '#agent/runtime/containerd/containerd';
 import { removeContainerd } from '#agent/runtime/containerd/remove';
-import { buildImageArchive } from '#agent/runtime/images/image-archive';
 import { loadImage } from '#agent/runtime/images/load-image';
 import { systemClock } from '#base/clock';
 import { messageOf } from '#base/errors';
 import { silentLogger } from '#base/logging';
+import { buildDemoImage, findStaticBusybox } from '../../hack/demo-image.ts';
 
 export const busyboxImage = 'berth.local/busybox:1';
 
@@ -24,32 +24,8 @@ export function whyNoContainers(): string | undefined {
   } catch (error) {
     return messageOf(error);
   }
-  if (busyboxPath() === undefined) return 'needs busybox (Debian: busybox-static)';
+  if (findStaticBusybox() === undefined) return 'needs a static busybox (Debian: busybox-static)';
   return undefined;
-}
-
-/** The static busybox of this machine. */
-export function busyboxPath(): string | undefined {
-  return findProgram('busybox');
-}
-
-/** An image with busybox and its commands under /bin. */
-export async function buildBusyboxImage(reference: string = busyboxImage): Promise<Uint8Array> {
-  const path = busyboxPath();
-  if (path === undefined) throw new Error('busybox was not found');
-  const applets = execFileSync(path, ['--list'], { encoding: 'utf8' }).trim().split('\n');
-  return buildImageArchive({
-    reference,
-    entries: [
-      { path: '/bin/busybox', content: readFileSync(path), mode: 0o755 },
-      ...applets.filter((name) => name !== 'busybox').map((name) => ({ path: `/bin/${name}`, linkTo: 'busybox' })),
-      { path: '/tmp', directory: true, mode: 0o1777 },
-      { path: '/etc/passwd', content: 'root:x:0:0:root:/:/bin/sh\nguest:x:1000:1000:guest:/:/bin/sh\n' },
-      { path: '/etc/group', content: 'root:x:0:\nguest:x:1000:\n' },
-    ],
-    command: ['/bin/sh'],
-    environment: { PATH: '/bin' },
-  });
 }
 
 export interface PrivateContainerd {
@@ -80,7 +56,7 @@ export async function startPrivateContainerd(thirdOctet: number): Promise<Privat
   };
   try {
     await containerd.start(AbortSignal.timeout(60_000));
-    await loadImage({ socket: containerd.layout.socket, archive: await buildBusyboxImage() });
+    await loadImage({ socket: containerd.layout.socket, archive: await buildDemoImage(busyboxImage) });
   } catch (error) {
     await close();
     throw error;

@@ -199,7 +199,8 @@ export function fromContainerStatus(status: cri.ContainerStatus, sandboxId: stri
     labels: status.labels,
     annotations: status.annotations,
     startedAt: status.startedAt === 0n ? undefined : milliseconds(status.startedAt),
-    finishedAt: exited && status.finishedAt !== 0n ? milliseconds(status.finishedAt) : undefined,
+    // containerd notes the start once it has returned: a short program's end comes before it by a moment.
+    finishedAt: exited && status.finishedAt !== 0n ? milliseconds(latest(status.finishedAt, status.startedAt)) : undefined,
     exitCode: exited ? status.exitCode : undefined,
     reason: status.reason,
     message: status.message,
@@ -234,6 +235,10 @@ export function fromImage(image: cri.Image, pinned: (tag: string) => boolean): I
     userName: image.username,
     pinned: image.pinned || image.repoTags.some(pinned),
   };
+}
+
+function latest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 function milliseconds(nanoseconds: bigint): number {
