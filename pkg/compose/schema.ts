@@ -115,7 +115,6 @@ function checkKeys(mapping: Mapping, rule: Rule, path: Path): void {
 }
 
 function checkDict(value: Value, path: Path): void {
-  const scalar = (item: Value): boolean => item === null || ['string', 'number', 'bigint', 'boolean'].includes(typeof item);
   if (Array.isArray(value)) {
     value.forEach((item, index) => {
       if (typeof item !== 'string')
@@ -124,13 +123,17 @@ function checkDict(value: Value, path: Path): void {
   } else if (isMapping(value)) {
     const lists = path.at(-1) === 'extra_hosts';
     for (const [key, item] of Object.entries(value)) {
-      if (scalar(item) || (lists && Array.isArray(item) && item.every((one) => typeof one === 'string'))) continue;
+      if (isDictValue(item) || (lists && Array.isArray(item) && item.every((one) => typeof one === 'string'))) continue;
       throw new ComposeError(`must be a string, a number, a boolean or null, not ${describeValue(item)}`, {
         path: displayPath([...path, key]),
         next: 'quote it where it is meant as text',
       });
     }
   }
+}
+
+function isDictValue(item: Value): boolean {
+  return item === null || ['string', 'number', 'bigint', 'boolean'].includes(typeof item);
 }
 
 function fits(value: Value, alternative: Alternative): boolean {

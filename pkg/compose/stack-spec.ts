@@ -35,7 +35,7 @@ export function toStackSpec(
     volumes,
     configs: fileObjects(project.configs, objects.configs),
     secrets: fileObjects(project.secrets, objects.secrets),
-  } as unknown as Mapping) as Record<string, unknown>;
+  } as unknown as Mapping);
 }
 
 function fileObjects(

@@ -105,7 +105,7 @@ function plannedService(name: string, service: Service, { podLabels, podAnnotati
     dependencies: Object.entries(service.depends_on ?? {}).map(([other, { condition, required }]) => ({
       service: other,
       condition,
-      required: required !== false,
+      required: required,
     })),
     // Zero is all at once, as in Compose.
     parallelism: parallelism === 0 ? Number.POSITIVE_INFINITY : parallelism,

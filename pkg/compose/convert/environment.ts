@@ -11,6 +11,6 @@ export const environment: Section = {
         throw new ComposeError(`${JSON.stringify(name)} is no variable name`, { path: `${path}.environment` });
       return value === null ? [] : [{ name, value: literal(value) }];
     });
-    if (env.length > 0) container.env = env.sort((left, right) => (left.name < right.name ? -1 : 1));
+    if (env.length > 0) container.env = env.toSorted((left, right) => (left.name < right.name ? -1 : 1));
   },
 };

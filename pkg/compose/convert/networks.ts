@@ -48,7 +48,7 @@ export const networks: Section = {
     };
     const joined = joinedNetworks(context);
     if (joined.length === 0) return;
-    pod.berth = { ...pod.berth, networks: joined.map(({ fullName }) => fullName).sort() };
+    pod.berth = { ...pod.berth, networks: joined.map(({ fullName }) => fullName).toSorted() };
     const names = Object.fromEntries(joined.map(({ key, fullName }) => [fullName, namesOn(context, key)]));
     const labels = serviceLabels(stack, name);
     const annotations: Record<string, string> = { [networkNamesAnnotation]: JSON.stringify(names) };
@@ -94,7 +94,7 @@ function namesOn(context: ServiceContext, network: string): string[] {
       throw new ComposeError(`${JSON.stringify(one)} cannot be a name on a network`, { path: `${path}.networks.${network}.aliases` });
     }
   }
-  return [...names].map((one) => one.toLowerCase()).sort();
+  return [...names].map((one) => one.toLowerCase()).toSorted();
 }
 
 /** `expose` and the containers' side of `ports`. */
@@ -112,7 +112,7 @@ function exposedPorts({ service, path }: ServiceContext): { name: string; port: 
     for (let port = start; port <= end; port++) add(port, (match[3] ?? 'tcp').toUpperCase());
   }
   for (const port of service.ports ?? []) if (port.target !== undefined) add(port.target, (port.protocol ?? 'tcp').toUpperCase());
-  return [...ports.values()].sort((left, right) => left.port - right.port || (left.protocol < right.protocol ? -1 : 1));
+  return [...ports.values()].toSorted((left, right) => left.port - right.port || (left.protocol < right.protocol ? -1 : 1));
 }
 
 function addHosts({ service, path }: ServiceContext, pod: { hostAliases?: { ip: string; hostnames?: string[] }[] }): void {

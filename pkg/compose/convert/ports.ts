@@ -89,7 +89,9 @@ function publishedPorts(
     else entry.addresses.add(port.host_ip);
     byPort.set(key, entry);
   }
-  const restricted = [...byPort].filter(([, { everywhere }]) => !everywhere).map(([key, { addresses }]) => [key, [...addresses].sort()]);
+  const restricted = [...byPort]
+    .filter(([, { everywhere }]) => !everywhere)
+    .map(([key, { addresses }]) => [key, [...addresses].toSorted()]);
   return {
     published: [...byPort.values()].map(({ port }) => port),
     ...(restricted.length === 0 ? {} : { addresses: Object.fromEntries(restricted) as Record<string, string[]> }),

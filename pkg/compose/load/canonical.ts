@@ -46,8 +46,7 @@ const rules = patternTable<Change>({
   'services.*.ports': ports,
   'services.*.secrets.*': fileMount,
   'services.*.tmpfs': list,
-  'services.*.volumes.*': (value, path) =>
-    typeof value === 'string' ? ({ ...at(path, () => parseVolumeSpec(value)) } as unknown as Mapping) : value,
+  'services.*.volumes.*': (value, path) => (typeof value === 'string' ? { ...at(path, () => parseVolumeSpec(value)) } : value),
   'networks.*': maybeExternal,
   'volumes.*': maybeExternal,
   'secrets.*': maybeExternal,
@@ -103,8 +102,12 @@ function envFiles(value: Value): Value {
 function extraHosts(value: Value): Value {
   if (isMapping(value)) {
     return Object.entries(value)
-      .flatMap(([name, addresses]) => (Array.isArray(addresses) ? addresses : [addresses]).map((address) => `${name}=${String(address)}`))
-      .sort();
+      .flatMap(([name, addresses]) =>
+        (Array.isArray(addresses) ? addresses : [addresses]).map(
+          (address) => `${name}=${isMapping(address) || Array.isArray(address) ? '' : scalarText(address)}`,
+        ),
+      )
+      .toSorted();
   }
   if (!Array.isArray(value)) return value;
   return value.map((item) => (typeof item === 'string' && !item.includes('=') ? item.replace(':', '=') : item));

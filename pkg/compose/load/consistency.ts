@@ -63,7 +63,7 @@ function checkHealth(name: string, service: Service): void {
 function checkDependencies(name: string, service: Service, project: ComposeProject, disabled: Readonly<Record<string, Service>>): void {
   const exists = (other: string): boolean => Object.hasOwn(project.services, other);
   for (const [other, dependency] of Object.entries(service.depends_on ?? {})) {
-    if (exists(other) || dependency.required === false) continue;
+    if (exists(other) || !dependency.required) continue;
     const path = `services.${name}.depends_on.${other}`;
     if (Object.hasOwn(disabled, other)) {
       const profiles = disabled[other]?.profiles ?? [];

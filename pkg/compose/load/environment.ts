@@ -18,8 +18,9 @@ export function resolveEnvironment(file: Mapping, lookup: Lookup): Mapping {
     let resolved = environment;
     if (Array.isArray(environment)) {
       resolved = environment.map((item) => {
-        const value = typeof item === 'string' && !item.includes('=') ? lookup(item) : undefined;
-        return value === undefined ? item : `${String(item)}=${value}`;
+        if (typeof item !== 'string' || item.includes('=')) return item;
+        const value = lookup(item);
+        return value === undefined ? item : `${item}=${value}`;
       });
     } else if (isMapping(environment)) {
       const filled: Mapping = {};

@@ -13,7 +13,6 @@ import {
   type Mapping,
   type Path,
   patternTable,
-  type Scalar,
   scalarText,
   setKey,
   transformTree,
@@ -208,7 +207,7 @@ function plain(value: Value): Value {
 }
 
 function text(value: Value): Value {
-  return isMapping(value) || Array.isArray(value) ? value : scalarText(value as Scalar);
+  return isMapping(value) || Array.isArray(value) ? value : scalarText(value);
 }
 
 function number(value: Value, path: Path): Value {

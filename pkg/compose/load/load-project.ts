@@ -4,7 +4,6 @@
  * drop what is reset, merge over what came before, remove duplicates, check the shape, long forms. Then over all: check values, resolve paths and
  * environment, normalise, finish, choose services, check consistency, read env files.
  */
-import { basename, dirname } from 'node:path';
 import { ComposeError, type SourcePosition } from '../compose-error.ts';
 import type { ComposeProject, Service } from '../model.ts';
 import { checkShape } from '../schema.ts';
@@ -258,11 +257,4 @@ class Loader {
     const services = getKey(canonical, 'services');
     return { services: isMapping(services) ? services : {}, resets };
   }
-}
-
-/** The folder of the first file, which paths are relative to, and its name, which is the project's where nothing else is said. */
-export function projectFolder(files: readonly ComposeFile[], current: string): { workingDirectory: string; defaultProjectName: string } {
-  const first = files[0]?.path ?? '-';
-  const workingDirectory = first === '-' ? current : dirname(resolvePath(first, { workingDirectory: current }));
-  return { workingDirectory, defaultProjectName: basename(workingDirectory) };
 }

@@ -11,7 +11,6 @@ import {
   type Mapping,
   type Path,
   patternTable,
-  type Scalar,
   scalarText,
   setKey,
   type Value,
@@ -97,7 +96,7 @@ function toSequence(value: Value, path: Path): Value[] {
   if (Array.isArray(value)) return value;
   if (!isMapping(value)) return value === null ? [] : [value];
   return Object.keys(value)
-    .sort()
+    .toSorted()
     .flatMap((key): Value[] => {
       const item = value[key] ?? null;
       if (item === null) return [key];
@@ -110,7 +109,7 @@ function textOf(value: Value, path: Path): string {
   if (isMapping(value) || Array.isArray(value) || value instanceof YamlTimestamp) {
     throw new ComposeError(`must be a string, a number, a boolean or null, not ${describeValue(value)}`, { path: displayPath(path) });
   }
-  return scalarText(value as Scalar);
+  return scalarText(value);
 }
 
 function mergeExtraHosts(base: Value, override: Value, path: Path): Value {
@@ -118,11 +117,14 @@ function mergeExtraHosts(base: Value, override: Value, path: Path): Value {
 }
 
 function mergeBuild(base: Value, override: Value, path: Path): Value {
-  const long = (value: Value): Value => (typeof value === 'string' ? { context: value } : value);
-  const left = long(base);
-  const right = long(override);
+  const left = longBuild(base);
+  const right = longBuild(override);
   if (!isMapping(left) || !isMapping(right)) throw mismatch(base, override, path);
   return mergeMappings(left, right, path);
+}
+
+function longBuild(value: Value): Value {
+  return typeof value === 'string' ? { context: value } : value;
 }
 
 function mergeAsMappings(base: Value, override: Value, path: Path, missing: Value): Value {
@@ -145,7 +147,6 @@ function mergeLogging(base: Value, override: Value, path: Path): Value {
 /** Address ranges are the same range when their subnet is. */
 function mergeIpamConfig(base: Value, override: Value, path: Path): Value {
   if (!Array.isArray(base) || !Array.isArray(override)) throw mismatch(base, override, path);
-  const subnetOf = (value: Value): Value | undefined => (isMapping(value) ? getKey(value, 'subnet') : undefined);
   const result = [...base];
   for (const item of override) {
     const index = result.findIndex((present) => subnetOf(present) === subnetOf(item));
@@ -154,4 +155,8 @@ function mergeIpamConfig(base: Value, override: Value, path: Path): Value {
     else result.push(item);
   }
   return result;
+}
+
+function subnetOf(value: Value): Value | undefined {
+  return isMapping(value) ? getKey(value, 'subnet') : undefined;
 }

@@ -67,7 +67,7 @@ export function parseYaml(source: string, file: string, bounds: ParseBounds = de
     const error = document.errors[0];
     if (error !== undefined) throw new ComposeError(yamlReason(error.message), { position: at(error.pos[0]) });
     if (document.contents === null) return [];
-    return [new Builder(at, bounds).build(document.contents as Node)];
+    return [new Builder(at, bounds).build(document.contents)];
   });
 }
 
@@ -207,7 +207,7 @@ class Builder {
     const target = node !== null && isAlias(node) ? this.#expand(node, path, (found) => found) : node;
     const key = isScalar(target) ? this.#scalar(target, path) : undefined;
     if (typeof key === 'string') return key;
-    const shown = key === undefined ? 'a collection' : String(isScalar(target) ? target.source : key);
+    const shown = isScalar(target) ? (target.source ?? '') : 'a collection';
     throw this.#error(node, path, `non-string key${path.length === 0 ? '' : ` in ${displayPath(path)}`}: ${shown}`, `quote it`);
   }
 

@@ -38,7 +38,7 @@ export function parsePortSpec(spec: string): ServicePort[] {
     }
     ports.push(port);
   }
-  return ports.sort((left, right) => (`${left.target}/` < `${right.target}/` ? -1 : 1));
+  return ports.toSorted((left, right) => (`${left.target}/` < `${right.target}/` ? -1 : 1));
 }
 
 export function isAddress(text: string): boolean {

@@ -61,19 +61,13 @@ function expandBraced(body: string, lookup: Lookup, options: TemplateOptions, de
   const word = (): string => expand(body.slice(name.length + operator.length), lookup, options, depth + 1);
   const value = lookup(name);
   const present = value !== undefined && (value !== '' || operator.length === 1);
-  switch (operator.at(-1)) {
-    case '-':
-      return present ? value : word();
-    case '+':
-      return present ? word() : '';
-    default: {
-      if (present) return value;
-      const message = word();
-      throw new ComposeError(`required variable ${name} is missing a value${message === '' ? '' : `: ${message}`}`, {
-        next: `set ${name} in the environment or in the .env file`,
-      });
-    }
-  }
+  if (operator.endsWith('+')) return present ? word() : '';
+  if (present) return value;
+  if (operator.endsWith('-')) return word();
+  const message = word();
+  throw new ComposeError(`required variable ${name} is missing a value${message === '' ? '' : `: ${message}`}`, {
+    next: `set ${name} in the environment or in the .env file`,
+  });
 }
 
 function variableValue(name: string, lookup: Lookup, options: TemplateOptions): string {

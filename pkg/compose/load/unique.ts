@@ -3,7 +3,7 @@
  * item's key is.
  */
 import { ComposeError } from '../compose-error.ts';
-import { displayPath, getKey, isMapping, type Path, patternTable, type Scalar, scalarText, transformTree, type Value } from './tree.ts';
+import { displayPath, getKey, isMapping, type Path, patternTable, scalarText, transformTree, type Value } from './tree.ts';
 import { parseVolumeSpec } from './volume-spec.ts';
 
 /** The item's key; undefined: it has none and stays. */
@@ -29,7 +29,7 @@ const indexers = patternTable<Indexer>({
   'services.*.dns_search': byKey,
   'services.*.environment': byKey,
   'services.*.env_file': byPath,
-  'services.*.expose': (item) => (isMapping(item) || Array.isArray(item) ? undefined : scalarText(item as Scalar)),
+  'services.*.expose': (item) => (isMapping(item) || Array.isArray(item) ? undefined : scalarText(item)),
   'services.*.labels': byKey,
   'services.*.links': byKey,
   'services.*.networks.*.aliases': byKey,

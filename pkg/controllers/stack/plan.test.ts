@@ -96,7 +96,7 @@ class World {
   }
 
   names(): string[] {
-    return [...this.pods.keys()].sort();
+    return [...this.pods.keys()].toSorted();
   }
 
   state(service: string): string | undefined {
@@ -161,7 +161,7 @@ class World {
         this.configMaps.set(action.object.metadata.name ?? '', {
           ...action.object,
           metadata: { ...action.object.metadata, ownerReferences },
-        } as ConfigMap);
+        });
         return;
       case 'delete content':
         this.configMaps.delete(action.object.metadata.name ?? '');
@@ -214,7 +214,7 @@ describe('the plan of a stack', () => {
     );
     world.settle();
     expect(world.names()).toEqual(['hello-api-1', 'hello-web-1', 'hello-web-2']);
-    expect([...world.services.keys()].sort()).toEqual(['hello-api', 'hello-web', 'hello-web-published']);
+    expect([...world.services.keys()].toSorted()).toEqual(['hello-api', 'hello-web', 'hello-web-published']);
     expect([...world.claims]).toEqual(['hello-data']);
     expect(world.phase).toBe('Healthy');
     expect(world.stack.status?.services?.[0]).toMatchObject({
@@ -497,17 +497,17 @@ describe('from any state', () => {
         services,
         fc.array(fc.tuple(fc.nat(20), fc.nat(statuses.length - 1), fc.boolean())),
         (first, second, events) => {
-          const world = new World(first as Record<string, Spec>);
+          const world = new World(first);
           world.step();
           for (const [which, status, gone] of events) {
             const name = world.names()[which % Math.max(1, world.names().length)];
             if (name !== undefined && gone) world.pods.delete(name);
-            else if (name !== undefined) world.set(name, statuses[status]!);
+            else if (name !== undefined) world.set(name, statuses[status]);
             world.step();
           }
           // From here on whatever starts gets ready; one-shots end.
           for (const [name, pod] of world.pods) if (pod.status?.phase !== 'Succeeded') world.set(name, fate(pod));
-          world.change(second as Record<string, Spec>);
+          world.change(second);
           const serving = (): number =>
             [...world.pods.values()].filter((pod) => pod.metadata.name?.startsWith('hello-web') && isServing(pod)).length;
           const before = serving();

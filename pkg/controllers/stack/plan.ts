@@ -74,7 +74,9 @@ function planService(observed: ObservedStack, view: ServiceView, views: Readonly
  * way.
  */
 function rollOut(service: PlannedService, wanted: readonly SlotView[], slots: ReadonlyMap<number, SlotView>): Action[] {
-  const outdated = wanted.filter(({ current, state }) => !current && state !== 'Terminating').sort((left, right) => left.slot - right.slot);
+  const outdated = wanted
+    .filter(({ current, state }) => !current && state !== 'Terminating')
+    .toSorted((left, right) => left.slot - right.slot);
   const serving = outdated.filter(({ state }) => isServing(service, state));
   let underWay = 0;
   for (let slot = 1; slot <= service.replicas; slot++) {
@@ -113,8 +115,6 @@ function podDraft({ stack }: ObservedStack, { name, template }: PlannedService, 
 
 function findObstacles({ services, configMaps, secrets, serviceObjects }: PlannedStack, observed: ObservedStack): Obstacles {
   const obstacles = new Map<string, string>();
-  const foreign = (kind: string, object: Pod | Service): string =>
-    `${kind} ${object.metadata.name} exists and does not belong to the stack: rename the service, or remove it`;
   const present = {
     configMap: new Set(observed.configMaps.map(({ metadata }) => metadata.name)),
     secret: new Set(observed.secrets.map(({ metadata }) => metadata.name)),
@@ -141,6 +141,10 @@ function findObstacles({ services, configMaps, secrets, serviceObjects }: Planne
     }
   }
   return obstacles;
+}
+
+function foreign(kind: string, object: Pod | Service): string {
+  return `${kind} ${object.metadata.name} exists and does not belong to the stack: rename the service, or remove it`;
 }
 
 function missing(kind: string, name: string): string {

@@ -42,7 +42,7 @@ async function withController(run: (world: World) => Promise<void>): Promise<voi
         await clock.advance(100);
       },
       stack: (name = 'hello') => client.get(stacks, { name, namespace: 'default' }),
-      podNames: async () => (await client.list(pods)).items.map(({ metadata }) => metadata.name ?? '').sort(),
+      podNames: async () => (await client.list(pods)).items.map(({ metadata }) => metadata.name ?? '').toSorted(),
     });
   } finally {
     stop.abort();
@@ -100,7 +100,7 @@ describe('the stack controller', () => {
       });
       const pod = await client.get(pods, { name: 'hello-web-1', namespace: 'default' });
       expect(pod.metadata.ownerReferences).toMatchObject([{ kind: 'Stack', name: 'hello', uid: 'uid-hello', controller: true }]);
-      expect((await client.list(services)).items.map(({ metadata }) => metadata.name).sort()).toEqual([
+      expect((await client.list(services)).items.map(({ metadata }) => metadata.name ?? '').toSorted()).toEqual([
         'hello-init',
         'hello-web',
         'hello-web-published',

@@ -1,5 +1,5 @@
 /** What a Stack's status says of what there is: pure. Nothing is reported that was not observed, but for which template ran to its end. */
-import type { Stack, StackServiceStatus, StackStatus } from '#api/shapes/types/compose-v1alpha1';
+import type { StackServiceStatus, StackStatus } from '#api/shapes/types/compose-v1alpha1';
 import type { Pod } from '#api/shapes/types/core-v1';
 import type { Condition } from '#api/shapes/types/meta-v1';
 import { formatTime } from '#base/clock';
@@ -61,7 +61,7 @@ function serviceStatus(
   const { name, template, replicas } = service;
   const before = previousStatus(observed.stack, name);
   const { state, message } = judge(observed, view, views, obstacles, before);
-  const wanted = [...view.slots.values()].filter(({ slot }) => slot <= replicas).sort((left, right) => left.slot - right.slot);
+  const wanted = [...view.slots.values()].filter(({ slot }) => slot <= replicas).toSorted((left, right) => left.slot - right.slot);
   const endpoints = wanted.filter(({ state: podState }) => podState === 'Ready').flatMap(({ pod }) => pod.status?.podIP ?? []);
   return {
     name,
@@ -162,7 +162,7 @@ function withConditions(
   status: Omit<StackStatus, 'conditions'>,
   conditions: readonly Pick<Condition, 'type' | 'status' | 'reason' | 'message'>[],
 ): StackStatus {
-  const before = (stack as Stack).status?.conditions ?? [];
+  const before = stack.status?.conditions ?? [];
   return {
     ...status,
     conditions: conditions.map((condition) => {
