@@ -13,7 +13,8 @@ export type KindInput<T extends KubernetesObject> = { readonly [K in keyof KindD
 
 /**
  * Completes a definition. A kind that the resource table has takes its names, scope, versions and verbs from there, and with them a `status` or `scale`
- * subresource; any other must give names, scope and versions itself. Not given: names that are DNS subdomains, columns Name and Age, stored only.
+ * subresource; any other must give names, scope and versions itself. Not given: names that are DNS subdomains, columns Name and Age, stored only (of
+ * which whoever creates one is warned).
  */
 export function defineKind<T extends KubernetesObject>(input: KindInput<T>): KindDefinition<T> {
   const facts = resourceTable.filter((resource) => resource.stored && resource.group === input.group && resource.kind === input.kind);
@@ -39,6 +40,9 @@ export function defineKind<T extends KubernetesObject>(input: KindInput<T>): Kin
     columns: nameAndAge,
     selectableFields: {},
     support: 'stored only',
+    ...(input.support === 'acted on'
+      ? {}
+      : { warnings: (_object, old) => (old === undefined ? [`${input.kind} is stored only: nothing acts on it yet`] : []) }),
   };
   return { ...standard, ...input, versions, names, scope } as KindDefinition<T>;
 }

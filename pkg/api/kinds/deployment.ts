@@ -85,7 +85,7 @@ export const deployment = defineKind<Deployment>({
 
 function validateStrategy({ strategy = {} }: DeploymentSpec, errors: FieldErrors): void {
   const path = 'spec.strategy';
-  switch (strategy.type) {
+  switch (strategy.type ?? '') {
     case 'Recreate':
       if (strategy.rollingUpdate !== undefined) {
         errors.forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'");
@@ -103,7 +103,6 @@ function validateStrategy({ strategy = {} }: DeploymentSpec, errors: FieldErrors
       }
       return;
     }
-    case undefined:
     default:
       errors.notSupported(`${path}.type`, strategy.type ?? '', ['Recreate', 'RollingUpdate']);
   }

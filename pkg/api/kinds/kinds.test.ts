@@ -282,6 +282,14 @@ describe('changes', () => {
   });
 });
 
+test('whoever creates what is stored only is told so, once', () => {
+  const { kind } = served('cronjobs');
+  const object = make('cronjobs', {});
+  expect(kind.warnings?.(object, undefined)).toEqual(['CronJob is stored only: nothing acts on it yet']);
+  expect(kind.warnings?.(object, object)).toEqual([]);
+  expect(served('cm').kind.warnings).toBeUndefined();
+});
+
 describe('namespaces', () => {
   const { kind } = served('ns');
 

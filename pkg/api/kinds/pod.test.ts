@@ -140,6 +140,7 @@ describe('validation', () => {
       { ...simple, tolerations: [{ value: 'x' }] },
       'spec.tolerations[0].operator: Invalid value: "": operator must be Exists when `key` is empty, which means "match all values and all keys"',
     ],
+    [{ ...simple, hostAliases: [{ ip: 'x' }] }, 'spec.hostAliases[0].ip: Invalid value: "x": must be a valid IP address'],
     [{ ...simple, hostname: 'A' }, 'spec.hostname: Invalid value: "A": a lowercase RFC 1123 label'],
     [
       { ...simple, berth: { maxRestarts: 2 } },

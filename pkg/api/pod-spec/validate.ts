@@ -1,4 +1,5 @@
 /** Rules for a pod's spec and for templates of pods (Kubernetes' `core/validation`, in its order and words). */
+import { isIP } from 'node:net';
 import type { FieldErrors } from '../field-errors.ts';
 import { checkDns1123Label, checkDns1123Subdomain } from '../names.ts';
 import { validateAnnotations, validateLabels } from '../object-meta.ts';
@@ -18,6 +19,9 @@ export function validatePodSpec(spec: PodSpec, path: string, errors: FieldErrors
   requireOneOf(spec.dnsPolicy, `${path}.dnsPolicy`, ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None'], errors);
   if (spec.dnsPolicy === 'None' && (spec.dnsConfig?.nameservers ?? []).length === 0) {
     errors.required(`${path}.dnsConfig.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None');
+  }
+  for (const [index, address] of (spec.dnsConfig?.nameservers ?? []).entries()) {
+    requireAddress(address, `${path}.dnsConfig.nameservers[${index}]`, errors);
   }
   validateSecurity(spec.securityContext, `${path}.securityContext`, errors);
   for (const [index, secret] of (spec.imagePullSecrets ?? []).entries()) {
@@ -43,11 +47,16 @@ export function validatePodSpec(spec: PodSpec, path: string, errors: FieldErrors
     if (value !== undefined) for (const fault of checkDns1123Label(value)) errors.invalid(`${path}.${field}`, value, fault);
   }
   for (const [index, alias] of (spec.hostAliases ?? []).entries()) {
+    requireAddress(alias.ip, `${path}.hostAliases[${index}].ip`, errors);
     for (const [nameIndex, name] of (alias.hostnames ?? []).entries()) {
       for (const fault of checkDns1123Subdomain(name)) errors.invalid(`${path}.hostAliases[${index}].hostnames[${nameIndex}]`, name, fault);
     }
   }
   validateExtension(spec, `${path}.berth`, errors);
+}
+
+function requireAddress(value: string, path: string, errors: FieldErrors): void {
+  if (isIP(value) === 0) errors.invalid(path, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
 }
 
 function validateSecurity(context: PodSecurityContext | undefined, path: string, errors: FieldErrors): void {
