@@ -7,6 +7,7 @@ interface AgentFlags {
   readonly nodeName?: string;
   readonly containerd?: string;
   readonly label: readonly string[];
+  readonly forgetAssignments?: boolean;
   readonly logLevel: string;
 }
 
@@ -21,6 +22,7 @@ export const agentVerb: Verb = {
       .option('--node-name <name>', "the node's name (default: this machine's hostname)")
       .option('--containerd <socket>', "use this containerd instead of one of Berth's own")
       .option('--label <key=value...>', 'labels for the node', [])
+      .option('--forget-assignments', 'take what the next server gives, whatever ran here before')
       .option('--log-level <level>', 'error, warn, info or debug', 'warn')
       .action((flags: AgentFlags) =>
         run(async (context) => {

@@ -1,4 +1,7 @@
+import type { LogLevel } from '#base/logging';
 import { UsageError } from '#cli/verb';
+
+export const levels: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 
 /** A TCP port, 0 to 65535. Throws `UsageError` that names the flag. */
 export function portOf(flag: string, text: string): number {

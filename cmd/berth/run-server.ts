@@ -1,12 +1,10 @@
-import { createLogger, type LogLevel } from '#base/logging';
+import { createLogger } from '#base/logging';
 import { berthHome } from '#cli/home';
 import { packageVersion } from '#cli/package-version';
 import { exitCodes, UsageError, type VerbContext } from '#cli/verb';
 import { startServer } from '#server/server';
-import { chosenOf, portOf } from './flags.ts';
+import { chosenOf, levels, portOf } from './flags.ts';
 import type { ServerFlags } from './server.ts';
-
-const levels: readonly LogLevel[] = ['error', 'warn', 'info', 'debug'];
 
 /** `berth server`: until it is asked to end, or one of its parts fails. */
 export async function runServer(flags: ServerFlags, context: VerbContext): Promise<number> {
