@@ -85,7 +85,7 @@ class Http2Transport implements HttpTransport {
       if (Number(headers[':status']) >= 400) throw failureOf(Number(headers[':status']), await readAll(stream, this.#connection.server));
       for await (const line of linesOf(stream)) {
         const event = JSON.parse(line) as { type: string; object: object };
-        if (event.type === 'ERROR') throw StatusError.fromStatus(event.object as Status);
+        if (event.type === 'ERROR') throw StatusError.fromStatus(event.object);
         yield event as WatchEvent;
         if (signal.aborted) return;
       }
@@ -148,7 +148,7 @@ class Http2Transport implements HttpTransport {
   #tellWarnings(headers: IncomingHttpHeaders): void {
     const { warn } = this.#options;
     if (warn === undefined || headers.warning === undefined) return;
-    for (const match of String(headers.warning).matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)) {
+    for (const match of headers.warning.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)) {
       warn(Buffer.from(match[1]!.replaceAll(/\\(.)/g, '$1'), 'latin1').toString('utf8'));
     }
   }
@@ -173,29 +173,38 @@ function callOf(request: ApiRequest): Call {
       ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)), contentType }),
     };
   };
+  let made: Call;
   switch (request.verb) {
     case 'get':
       if (request.resourceVersion !== undefined) query.set('resourceVersion', request.resourceVersion);
-      return call('GET', pathOf(request));
+      made = call('GET', pathOf(request));
+      break;
     case 'list':
       addReadOptions(query, request.options);
-      return call('GET', pathOf(request));
+      made = call('GET', pathOf(request));
+      break;
     case 'create':
       addWriteOptions(query, request.options);
-      return call('POST', pathOf(request), request.object);
+      made = call('POST', pathOf(request), request.object);
+      break;
     case 'update':
       addWriteOptions(query, request.options);
-      return call('PUT', pathOf(request), request.object);
+      made = call('PUT', pathOf(request), request.object);
+      break;
     case 'patch':
       addWriteOptions(query, request.options);
       if (request.options.force === true) query.set('force', 'true');
-      return call('PATCH', pathOf(request), request.patch, patchContentTypes[request.patchType]);
+      made = call('PATCH', pathOf(request), request.patch, patchContentTypes[request.patchType]);
+      break;
     case 'delete':
-      return call('DELETE', pathOf(request), deleteOptionsBody(request.options));
+      made = call('DELETE', pathOf(request), deleteOptionsBody(request.options));
+      break;
     case 'deletecollection':
       addReadOptions(query, request.options);
-      return call('DELETE', pathOf(request), deleteOptionsBody(request.options));
+      made = call('DELETE', pathOf(request), deleteOptionsBody(request.options));
+      break;
   }
+  return made;
 }
 
 function addReadOptions(query: URLSearchParams, options: ListOptions & WatchOptions): void {
@@ -211,7 +220,7 @@ function addReadOptions(query: URLSearchParams, options: ListOptions & WatchOpti
     'timeoutSeconds',
   ] as const) {
     const value = options[name];
-    if (value !== undefined) query.set(name, String(value));
+    if (value !== undefined) query.set(name, `${value}`);
   }
 }
 

@@ -113,7 +113,6 @@ export function kubeconfigPaths(
 /** Writes (or replaces) the cluster, user and context `name` in a kubeconfig file of mode 0600, leaves all else in it, and reports whether it changed. */
 export async function saveConnection(path: string, name: string, connection: ConnectionOptions, makeCurrent: boolean): Promise<boolean> {
   const document = await readDocument(path);
-  const base64 = (pem: string): string => Buffer.from(pem).toString('base64');
   const cluster = {
     server: connection.server,
     ...(connection.certificateAuthority === undefined ? {} : { 'certificate-authority-data': base64(connection.certificateAuthority) }),
@@ -154,6 +153,10 @@ export async function saveConnection(path: string, name: string, connection: Con
     throw error;
   }
   return true;
+}
+
+function base64(pem: string): string {
+  return Buffer.from(pem).toString('base64');
 }
 
 async function readDocument(path: string): Promise<Record<string, unknown> | undefined> {

@@ -47,7 +47,8 @@ export interface Components {
 }
 
 export async function createComponents(options: ComponentsOptions): Promise<Components> {
-  const { enabled, clientFor, clock, log, registry, kinds } = options;
+  const { enabled, clock, log, registry, kinds } = options;
+  const clientFor = (user: string): Client => options.clientFor(user);
   const parts: Runnable[] = [];
   // Each has informers of its own, as it would in a process of its own; the objects in them are the same.
   const informersFor = (user: string): InformerSet => {

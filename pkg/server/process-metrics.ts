@@ -8,14 +8,14 @@ import type { Logger } from '#base/logging';
 export function registerProcessMetrics(registry: Registry, log: Logger): { stop(): void } {
   const registers = [registry];
   let spent = 0;
-  new Counter({
+  const cpu: Counter = new Counter({
     name: 'process_cpu_seconds_total',
     help: 'Total user and system CPU time spent in seconds.',
     registers,
-    collect() {
+    collect: () => {
       const { user, system } = process.cpuUsage();
       const now = (user + system) / 1e6;
-      this.inc(now - spent);
+      cpu.inc(now - spent);
       spent = now;
     },
   });
@@ -46,13 +46,11 @@ export function registerProcessMetrics(registry: Registry, log: Logger): { stop(
   return { stop: () => delay.disable() };
 
   function gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
+    const made: Gauge = new Gauge({
       name,
       help,
       registers,
-      collect() {
-        this.set(read());
-      },
+      collect: () => made.set(read()),
     });
   }
 }

@@ -120,6 +120,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const component = (name: string): Client => clientFor({ name, groups: [authenticatedGroup] });
   const caching = runAll([cache], outer.signal);
   caching.catch(() => undefined);
+  const closing = async (running: Promise<void>): Promise<void> => {
+    try {
+      await running;
+    } finally {
+      await close();
+    }
+  };
   const close = async (): Promise<void> => {
     inner.abort();
     outer.abort();
@@ -191,7 +198,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ];
     const serving = runAll(parts, inner.signal);
     // The first failure decides; the cache ends last, so that what is in flight can be answered.
-    const done = Promise.race([serving, caching.then(() => serving)]).finally(close);
+    const done = closing(Promise.race([serving, caching.then(() => serving)]));
     done.catch(() => undefined);
     return {
       url,

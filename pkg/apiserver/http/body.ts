@@ -62,7 +62,7 @@ export interface DecodedBody {
 
 /** Decodes an object's body by its content type (JSON where none is given). Throws `UnsupportedMediaType` and `BadRequest`. */
 export function decodeBody(bytes: Buffer, contentType: string | undefined, decodeProtobuf: ProtobufDecoder): DecodedBody {
-  const type = contentType === undefined ? encodingTypes.json : parseMediaType(contentType)?.type;
+  const type = contentType === undefined ? encodingTypes.json : (parseMediaType(contentType)?.type ?? '');
   switch (type) {
     case encodingTypes.json:
       return decodeJson(bytes);

@@ -40,7 +40,8 @@ export class Exchange {
     // The end of the response, not that of the request: a request ends when its body has been read.
     response.once('close', () => {
       clearTimeout(this.#timer);
-      if (!response.writableFinished) this.#abort(new DOMException('the client has gone', 'AbortError'));
+      // Not `writableFinished`, which HTTP/2 also says of a stream that was reset.
+      if (!response.writableEnded) this.#abort(new DOMException('the client has gone', 'AbortError'));
     });
   }
 

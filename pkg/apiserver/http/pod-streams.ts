@@ -102,7 +102,7 @@ export class PodStreams {
 }
 
 function targetOf(pod: Pod, path: ResourcePath, query: URLSearchParams): { readonly nodeName: string; readonly target: StreamTarget } {
-  switch (path.subresource) {
+  switch (path.subresource ?? '') {
     case 'exec':
       return execStream(pod, query);
     case 'attach':

@@ -7,7 +7,7 @@ import type { Http2ServerResponse } from 'node:http2';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import type { StatusError } from '#base/errors';
-import { type Encoding, encodingTypes, type ReplyForm } from './media-type.ts';
+import { encodingTypes, type ReplyForm } from './media-type.ts';
 
 export type Response = ServerResponse | Http2ServerResponse;
 
@@ -32,20 +32,12 @@ const commonHeaders = { 'cache-control': 'no-cache, private' } as const;
 
 /** Encodes plain data. YAML's library is loaded when first used. */
 export async function encode(object: object, form: Pick<ReplyForm, 'encoding' | 'pretty'>, protobuf: ProtobufEncoder): Promise<Uint8Array> {
-  switch (form.encoding) {
-    case 'json':
-      return Buffer.from(form.pretty ? `${JSON.stringify(object, null, 2)}\n` : `${JSON.stringify(object)}\n`);
-    case 'yaml': {
-      const { stringify } = await import('yaml');
-      return Buffer.from(stringify(object, { aliasDuplicateObjects: false }));
-    }
-    case 'protobuf':
-      return protobuf(object);
+  if (form.encoding === 'protobuf') return protobuf(object);
+  if (form.encoding === 'yaml') {
+    const { stringify } = await import('yaml');
+    return Buffer.from(stringify(object, { aliasDuplicateObjects: false }));
   }
-}
-
-export function contentType(encoding: Encoding): string {
-  return encodingTypes[encoding];
+  return Buffer.from(form.pretty ? `${JSON.stringify(object, null, 2)}\n` : `${JSON.stringify(object)}\n`);
 }
 
 /** Sends a whole body, compressed where that is wanted and pays. */
@@ -137,7 +129,7 @@ export function warningHeaders(warnings: readonly string[]): ReplyHeaders | unde
   const values: string[] = [];
   let size = 0;
   for (const warning of new Set(warnings)) {
-    const printable = [...warning].map((character) => (character < ' ' || character === '\u007f' ? ' ' : character)).join('');
+    const printable = warning.replaceAll(/\p{Cc}/gu, ' ');
     const cut = printable.length > 256 ? `${printable.slice(0, 253)}...` : printable;
     const value = `299 - "${cut.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
     const bytes = Buffer.from(value).toString('latin1');

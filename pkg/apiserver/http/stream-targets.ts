@@ -87,12 +87,11 @@ export function portForwardStream(pod: Pod, query: URLSearchParams): { readonly 
 
 /** The one asked for, else the one that the pod's annotation names, else the first. */
 function chooseContainer(pod: Pod, asked: string | null): string {
-  const names = (list: readonly { readonly name: string }[] | undefined): string[] => (list ?? []).map((container) => container.name);
-  const containers = names(pod.spec?.containers);
-  const init = names(pod.spec?.initContainers);
+  const containers = namesOf(pod.spec?.containers);
+  const init = namesOf(pod.spec?.initContainers);
   const name = pod.metadata.name ?? '';
   if (asked !== null && asked !== '') {
-    if ([...containers, ...init, ...names(pod.spec?.ephemeralContainers)].includes(asked)) return asked;
+    if ([...containers, ...init, ...namesOf(pod.spec?.ephemeralContainers)].includes(asked)) return asked;
     throw new StatusError('BadRequest', `container ${asked} is not valid for pod ${name}`);
   }
   const annotated = pod.metadata.annotations?.[defaultContainer];
@@ -100,6 +99,10 @@ function chooseContainer(pod: Pod, asked: string | null): string {
   const first = containers[0];
   if (first === undefined) throw new StatusError('BadRequest', `pod ${name} has no containers`);
   return first;
+}
+
+function namesOf(list: readonly { readonly name: string }[] | undefined): string[] {
+  return (list ?? []).map((container) => container.name);
 }
 
 function standardStreams(query: URLSearchParams): Pick<ExecTarget, 'stdin' | 'stdout' | 'stderr' | 'tty'> {

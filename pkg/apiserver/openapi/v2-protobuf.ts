@@ -9,10 +9,11 @@ import type { V2Document, V2Operation, V2Parameter, V2PathItem } from './v2.ts';
 export function encodeOpenApiV2(document: V2Document): Uint8Array {
   const writer = new ReverseWriter(4 * 1024 * 1024);
   message(writer, 9, () => {
-    for (const [name, schema] of Object.entries(document.definitions).reverse()) named(writer, 1, name, () => writeSchema(writer, schema));
+    for (const [name, schema] of Object.entries(document.definitions).toReversed())
+      named(writer, 1, name, () => writeSchema(writer, schema));
   });
   message(writer, 8, () => {
-    for (const [path, item] of Object.entries(document.paths).reverse()) named(writer, 2, path, () => writePathItem(writer, item));
+    for (const [path, item] of Object.entries(document.paths).toReversed()) named(writer, 2, path, () => writePathItem(writer, item));
   });
   message(writer, 2, () => {
     text(writer, 2, document.info.version);
@@ -41,7 +42,7 @@ function writeOperation(writer: ReverseWriter, operation: V2Operation): void {
   extension(writer, 13, 'x-kubernetes-action', operation['x-kubernetes-action']);
   texts(writer, 10, operation.schemes);
   message(writer, 9, () => {
-    for (const [code, response] of Object.entries(operation.responses).reverse()) {
+    for (const [code, response] of Object.entries(operation.responses).toReversed()) {
       named(writer, 1, code, () =>
         message(writer, 1, () => {
           const { schema } = response;
@@ -90,14 +91,14 @@ function writeParameter(writer: ReverseWriter, number: number, parameter: V2Para
 const known = new Set(['$ref', 'format', 'description', 'default', 'required', 'type', 'items', 'properties', 'additionalProperties']);
 
 function writeSchema(writer: ReverseWriter, schema: JsonSchema): void {
-  for (const [keyword, value] of Object.entries(schema).reverse()) {
+  for (const [keyword, value] of Object.entries(schema).toReversed()) {
     if (keyword.startsWith('x-')) extension(writer, 31, keyword, value);
     else if (!known.has(keyword)) throw new Error(`OpenAPI v2 in protobuf: the keyword ${keyword} has no place yet`);
   }
   if (schema.properties !== undefined) {
     message(writer, 25, () => {
       const properties = Object.entries(schema.properties as Record<string, JsonSchema>);
-      for (const [name, property] of properties.reverse()) named(writer, 1, name, () => writeSchema(writer, property));
+      for (const [name, property] of properties.toReversed()) named(writer, 1, name, () => writeSchema(writer, property));
     });
   }
   if (schema.items !== undefined) message(writer, 23, () => message(writer, 1, () => writeSchema(writer, schema.items as JsonSchema)));
