@@ -33,6 +33,8 @@ export interface ListOptions {
   readonly start?: string;
   /** As of this revision; the newest unless given. Throws `CompactedError` or `FutureRevisionError`. */
   readonly revision?: Revision;
+  /** False: `count` is not wanted, because it may cost a pass over all keys. */
+  readonly count?: false;
 }
 
 export interface ListResult {
@@ -41,7 +43,7 @@ export interface ListResult {
   readonly revision: Revision;
   /** Whether the limit cut the list. */
   readonly more: boolean;
-  /** Number of keys under the prefix from `start` on, those beyond the limit included. */
+  /** Number of keys under the prefix from `start` on, those beyond the limit included; of no meaning when it was not wanted. */
   readonly count: number;
 }
 
@@ -93,7 +95,7 @@ export interface WatchBatch {
 }
 
 export interface Backend {
-  /** Names this store's history: made with the store, and made anew when a backup is restored (which also raises the revision). */
+  /** Names this store's history: made with the store, and kept when a backup of it is restored (which raises the revision). */
   readonly incarnation: string;
   get(key: string): Promise<{ readonly item: StoredValue | undefined; readonly revision: Revision }>;
   list(prefix: string, options?: ListOptions): Promise<ListResult>;

@@ -30,6 +30,8 @@ export interface WatchCacheOptions {
 
 /** Milliseconds that a consistent read waits for the watch before it asks for a sign of life by a write. */
 const barrierDelay = 100;
+/** Objects that are loaded at a time at the start. */
+const loadPage = 5_000;
 /** Milliseconds after which a read that the cache cannot serve fails. */
 const readTimeout = 10_000;
 
@@ -142,28 +144,38 @@ export class WatchCache implements Runnable {
 
   /** Lists a state somewhat in the past; the watch from there fills the windows with what happened since. */
   async #load(): Promise<void> {
-    const { backend } = this.#options;
-    const newest = await backend.revision();
-    let revision = Math.max(1, newest - (this.#options.replayRevisions ?? 5_000));
-    let list: Awaited<ReturnType<Backend['list']>> | undefined;
-    while (list === undefined) {
+    const newest = await this.#options.backend.revision();
+    let base = Math.max(1, newest - (this.#options.replayRevisions ?? 5_000));
+    for (let loaded = false; !loaded; ) {
       try {
-        list = await backend.list(rootPrefix, { revision });
+        await this.#loadState(base);
+        loaded = true;
       } catch (error) {
         if (!(error instanceof CompactedError)) throw error;
-        revision = Math.max(error.compactRevision, revision + 1);
+        base = Math.max(error.compactRevision, base + 1);
       }
     }
-    this.#base = list.revision;
-    this.#revision = list.revision;
-    for (const resource of this.#resources.values()) resource.reset(this.#base);
-    for (const item of list.items) {
-      const parsed = parseObjectKey(item.key);
-      if (parsed === undefined) continue;
-      this.#resourceOf(parsed.resource).load(this.decoder.decode(parsed.item, item.value, item.revision));
-    }
     this.#readyAt = newest;
-    if (this.#base >= newest) this.#becomeReady();
+    if (base >= newest) this.#becomeReady();
+  }
+
+  /** Makes the cache the state at `base`, page by page, so that a large one neither stalls the event loop nor is in memory twice. */
+  async #loadState(base: Revision): Promise<void> {
+    this.#base = base;
+    this.#revision = base;
+    for (const resource of this.#resources.values()) resource.reset(base);
+    let start = rootPrefix;
+    for (let more = true; more; ) {
+      const page = await this.#options.backend.list(rootPrefix, { revision: base, start, limit: loadPage, count: false });
+      for (const item of page.items) {
+        const parsed = parseObjectKey(item.key);
+        if (parsed === undefined) continue;
+        this.#resourceOf(parsed.resource).load(this.decoder.decode(parsed.item, item.value, item.revision));
+      }
+      more = page.more;
+      // `!` is the least character of a key: this comes right after the last one.
+      start = `${page.items.at(-1)?.key ?? start}!`;
+    }
   }
 
   #becomeReady(): void {

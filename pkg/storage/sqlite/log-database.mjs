@@ -232,7 +232,6 @@ export class LogDatabase {
       const raised = Number(this.#meta('revision')) + raiseRevision;
       this.#setMeta('revision', raised);
       this.#setMeta('compact_revision', raised);
-      this.#setMeta('incarnation', randomUUID());
     }
   }
 

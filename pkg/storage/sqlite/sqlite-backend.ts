@@ -56,9 +56,9 @@ export async function openSqlite(options: SqliteOptions): Promise<SqliteBackend>
 }
 
 /**
- * To be called once on the file of a restored backup, before it is opened: raises the revision beyond all that was given out
- * after the backup was made, forgets the revisions before, and gives the store a new incarnation. So clients list again, and
- * nothing takes the old state for the new.
+ * To be called once on the file of a restored backup, before it is opened: raises the revision far beyond all that was given out
+ * after the backup was made, and forgets the revisions before. So clients list again, and agents, which remember the revision
+ * that they acted on, know a deliberate restore from an old copy.
  */
 export async function markRestored(path: string): Promise<void> {
   const backend = await SqliteBackend.open({ path }, restoreRaise);
@@ -113,10 +113,9 @@ export class SqliteBackend implements Backend {
   async list(prefix: string, options: ListOptions = {}): Promise<ListResult> {
     this.#checkOpen();
     const start = options.start !== undefined && options.start > prefix ? options.start : prefix;
-    const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#listPages(start, endOf(prefix), limit, options.revision ?? 0);
+        return await this.#listPages(start, endOf(prefix), options);
       } catch (error) {
         // The newest was asked for, and compacted between two pages of the reply: begin anew with what is now the newest.
         if (!(error instanceof CompactedError) || options.revision !== undefined || attempt === 3) throw error;
@@ -124,10 +123,11 @@ export class SqliteBackend implements Backend {
     }
   }
 
-  async #listPages(start: string, end: string, limit: number, asked: Revision): Promise<ListResult> {
+  async #listPages(start: string, end: string, options: ListOptions): Promise<ListResult> {
     const items: StoredValue[] = [];
-    const limited = limit !== Number.MAX_SAFE_INTEGER;
-    let revision = asked;
+    const limit = options.limit ?? Number.MAX_SAFE_INTEGER;
+    const counting = options.limit !== undefined && options.count !== false;
+    let revision = options.revision ?? 0;
     let from = start;
     let count: number | undefined;
     for (;;) {
@@ -137,14 +137,14 @@ export class SqliteBackend implements Backend {
         end,
         revision,
         limit: limit - items.length,
-        count: limited && count === undefined,
+        count: counting && count === undefined,
       });
       count ??= page.count;
       revision = page.revision;
       const unpacker = new Unpacker(page.data);
       for (const [key, ...version] of page.items) items.push(unpacker.version(key, version));
       if (page.next === undefined || items.length >= limit) {
-        return { items, revision, more: page.next !== undefined, count: limited ? count : items.length };
+        return { items, revision, more: page.next !== undefined, count: counting ? count : items.length };
       }
       from = page.next;
     }

@@ -2,7 +2,8 @@
  * The thread that owns the embedded store's database. It does one thing at a time, in the order of the messages: so reads see
  * whole transactions only, and a commit sees all before it.
  */
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { LogDatabase, Refusal } from './log-database.mjs';
 
@@ -108,6 +109,9 @@ function refusal(error) {
 function makePrivate() {
   try {
     closeSync(openSync(path, 'wx', 0o600));
+    const folder = openSync(dirname(path), 'r');
+    fsyncSync(folder);
+    closeSync(folder);
   } catch (error) {
     // Only a new file is opened here: closing one that SQLite has open in this process would drop its locks.
     if (codeOf(error) !== 'EEXIST') throw error;
