@@ -31,6 +31,13 @@ export interface Client {
   /** Refused with Conflict unless `metadata.resourceVersion` is the stored one (absent: unconditional). */
   update<T extends KubernetesObject>(resource: ResourceType<T>, object: T, options?: WriteOptions): Promise<T>;
   updateStatus<T extends KubernetesObject>(resource: ResourceType<T>, object: T, options?: WriteOptions): Promise<T>;
+  /** Writes through another subresource that takes a whole object: `namespaces/finalize`. */
+  updateSubresource<T extends KubernetesObject>(
+    resource: ResourceType<T>,
+    object: T,
+    subresource: string,
+    options?: WriteOptions,
+  ): Promise<T>;
   patch<T extends KubernetesObject>(
     resource: ResourceType<T>,
     key: ObjectKey,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { groupResourceOf, type KubernetesObject, type ResourceType } from '#api/object';
 import type { Clock } from '#base/clock';
 import type { Runnable } from '#base/lifecycle';
@@ -48,6 +49,7 @@ export class InformerSet implements Runnable {
   async run(signal: AbortSignal): Promise<void> {
     const failure = new AbortController();
     const stop = AbortSignal.any([signal, failure.signal]);
+    setMaxListeners(0, stop);
     await new Promise<void>((resolve, reject) => {
       let running = 0;
       const end = (): void => {

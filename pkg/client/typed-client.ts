@@ -90,6 +90,15 @@ class TypedClient implements Client {
     return await this.#put(resource, object, 'status', options);
   }
 
+  async updateSubresource<T extends KubernetesObject>(
+    resource: ResourceType<T>,
+    object: T,
+    subresource: string,
+    options: WriteOptions = {},
+  ): Promise<T> {
+    return await this.#put(resource, object, subresource, options);
+  }
+
   async patch<T extends KubernetesObject>(
     resource: ResourceType<T>,
     key: ObjectKey,

@@ -3,6 +3,7 @@
  * and if it is added while it is worked on it comes again afterwards. Keys leave in the order in which they became due, so that
  * one that fails over and over delays no other. It holds keys alone: the worker reads the world for itself.
  */
+import { setMaxListeners } from 'node:events';
 import { type BackoffOptions, backoffDelay } from '#base/backoff';
 import type { Clock } from '#base/clock';
 
@@ -154,6 +155,7 @@ class KeyedQueue<K> implements WorkQueue<K> {
   async process(workers: number, work: (key: K) => Promise<void>, signal: AbortSignal): Promise<void> {
     const failure = new AbortController();
     const stop = AbortSignal.any([signal, failure.signal]);
+    setMaxListeners(0, stop);
     const hand = async (): Promise<void> => {
       while (!stop.aborted) {
         let key: K;

@@ -3,6 +3,7 @@
  * moves it one step. Invariant: a key is never reconciled twice at once, it sees all that its last reconcile wrote, and after an error, or
  * any number of lost events, it comes again. What a key means and what to do is the single controller's; where it can, as a pure plan.
  */
+import { setMaxListeners } from 'node:events';
 import { groupResourceOf, type KubernetesObject, parseApiVersion, type ResourceType } from '#api/object';
 import type { Clock } from '#base/clock';
 import { messageOf, StatusError } from '#base/errors';
@@ -156,6 +157,7 @@ function createController(definition: ControllerDefinition, environment: Control
     run: async (signal) => {
       const stop = new AbortController();
       const inner = AbortSignal.any([signal, stop.signal]);
+      setMaxListeners(0, inner);
       try {
         await informers.synced(inner);
       } catch (error) {

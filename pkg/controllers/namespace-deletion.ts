@@ -36,7 +36,7 @@ export const namespaceDeletion: Controller = {
           await report(namespace, left, context);
           return { after: pause };
         }
-        await context.client.patch(namespaces, { name }, 'merge', { spec: { finalizers: [] } }, { subresource: 'finalize' });
+        await context.client.updateSubresource(namespaces, { ...namespace, spec: { ...namespace.spec, finalizers: [] } }, 'finalize');
         return undefined;
       },
     }).create(environment);

@@ -95,6 +95,15 @@ export class TrackingClient implements Client {
     return this.#wrote(resource, await this.#inner.updateStatus(resource, object, options));
   }
 
+  async updateSubresource<T extends KubernetesObject>(
+    resource: ResourceType<T>,
+    object: T,
+    subresource: string,
+    options?: WriteOptions,
+  ): Promise<T> {
+    return this.#wrote(resource, await this.#inner.updateSubresource(resource, object, subresource, options));
+  }
+
   async patch<T extends KubernetesObject>(
     resource: ResourceType<T>,
     key: ObjectKey,

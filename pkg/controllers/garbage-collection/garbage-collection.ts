@@ -75,7 +75,7 @@ function watchGraph(resource: ResourceType, resources: Resources): Watch {
         } else if (ownerReferences.length > 0 || (deletionTimestamp !== undefined && finalizers.length > 0)) {
           enqueue(keyFor(resource, keyOf(object)));
         }
-        for (const reference of ownerReferences) {
+        for (const reference of [...ownerReferences, ...(old?.metadata.ownerReferences ?? [])]) {
           const owner = resources.ofReference(reference);
           if (owner === undefined) continue;
           const path = ownerPath(object, reference, owner);

@@ -1,0 +1,333 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  configMaps,
+  deployments,
+  endpointSlices,
+  endpoints,
+  events,
+  namespaces,
+  nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
+  pods,
+  replicaSets,
+  serviceAccounts,
+  services,
+} from '#api/shapes/resources';
+import type { Deployment } from '#api/shapes/types/apps-v1';
+import type { Client } from '#client/client';
+import { type ControlPlane, eventually, namesOf, startControlPlane } from '../harness/control-plane.ts';
+
+let plane: ControlPlane;
+let client: Client;
+
+beforeEach(async () => {
+  plane = await startControlPlane();
+  client = plane.client;
+  await plane.addNodes('node-1', 'node-2');
+});
+
+afterEach(async () => {
+  await plane.stop();
+});
+
+const namespace = 'default';
+const labels = { app: 'web' };
+
+const tolerations = ['not-ready', 'unreachable'].map((key) => ({
+  key: `node.kubernetes.io/${key}`,
+  operator: 'Exists',
+  effect: 'NoExecute',
+  tolerationSeconds: 300,
+}));
+
+async function createWeb(replicas: number, image = 'web:1'): Promise<Deployment> {
+  return await client.create(deployments, {
+    metadata: { name: 'web', namespace },
+    spec: {
+      replicas,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: { tolerations, containers: [{ name: 'main', image, ports: [{ name: 'http', containerPort: 8080 }] }] },
+      },
+    },
+  });
+}
+
+const web = (): Promise<Deployment> => client.get(deployments, { namespace, name: 'web' });
+const isRolledOut = ({ metadata, spec, status }: Deployment): boolean =>
+  status?.observedGeneration === metadata.generation &&
+  status?.updatedReplicas === spec.replicas &&
+  status?.availableReplicas === spec.replicas &&
+  status?.replicas === spec.replicas;
+const reasonsOf = async (name: string): Promise<string[]> =>
+  (await client.list(events, { namespace })).items
+    .filter(({ involvedObject }) => involvedObject.name === name)
+    .map(({ reason = '' }) => reason);
+
+describe('a Deployment', () => {
+  test('comes up on nodes, rolls to a new image, goes back, and scales', async () => {
+    await createWeb(3);
+    expect(await eventually(web, isRolledOut)).toMatchObject({ status: { availableReplicas: 3 } });
+    const placed = (await client.list(pods, { namespace })).items;
+    expect(new Set(placed.map(({ spec }) => spec.nodeName))).toEqual(new Set(['node-1', 'node-2']));
+    expect(await reasonsOf('web')).toContain('ScalingReplicaSet');
+    expect(await reasonsOf(placed[0]?.metadata.name ?? '')).toContain('Scheduled');
+
+    const container = (image: string) => ({ spec: { template: { spec: { containers: [{ name: 'main', image }] } } } });
+    await client.patch(deployments, { namespace, name: 'web' }, 'strategic', container('web:2'));
+    await eventually(web, isRolledOut);
+    const images = async (): Promise<string[]> =>
+      (await client.list(pods, { namespace })).items.map(({ spec }) => spec.containers[0]?.image ?? '');
+    expect(await eventually(images, (found) => found.length === 3)).toEqual(['web:2', 'web:2', 'web:2']);
+    expect((await web()).metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('2');
+
+    await client.patch(deployments, { namespace, name: 'web' }, 'strategic', container('web:1'));
+    await eventually(web, isRolledOut);
+    expect(await eventually(images, (found) => found.length === 3)).toEqual(['web:1', 'web:1', 'web:1']);
+    expect((await web()).metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('3');
+    expect(await namesOf(client, replicaSets, namespace)).toHaveLength(2);
+
+    await client.patch(deployments, { namespace, name: 'web' }, 'merge', { spec: { replicas: 1 } });
+    await eventually(web, isRolledOut);
+    expect(await eventually(images, (found) => found.length === 1)).toHaveLength(1);
+    expect((await web()).status?.conditions?.map(({ type, status }) => `${type}=${status}`).toSorted()).toEqual([
+      'Available=True',
+      'Progressing=True',
+    ]);
+  });
+
+  test('comes to rest: nothing is written once all is as it should be', async () => {
+    await createWeb(2);
+    await eventually(web, isRolledOut);
+    const revision = async (): Promise<string> => (await client.list(configMaps)).metadata.resourceVersion ?? '';
+    let last = '';
+    const calm = await eventually(
+      async () => {
+        const [before, now] = [last, await revision()];
+        last = now;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        return before === now;
+      },
+      (isCalm) => isCalm,
+    );
+    expect(calm).toBe(true);
+  });
+
+  test('is replaced pod by pod when they are deleted, also over restarts of the controllers', async () => {
+    await createWeb(3);
+    await eventually(web, isRolledOut);
+    for (let round = 0; round < 3; round++) {
+      const [victim] = await namesOf(client, pods, namespace);
+      await client.delete(pods, { namespace, name: victim ?? '' });
+      await plane.restart();
+      const found = await eventually(
+        () => namesOf(client, pods, namespace),
+        (names) => names.length === 3 && !names.includes(victim ?? ''),
+      );
+      expect(found).toHaveLength(3);
+    }
+  });
+
+  test('takes its ReplicaSets and pods with it, or leaves them, as asked', async () => {
+    const gone = async (): Promise<number> =>
+      (
+        await Promise.all([
+          namesOf(client, deployments, namespace),
+          namesOf(client, replicaSets, namespace),
+          namesOf(client, pods, namespace),
+        ])
+      ).flat().length;
+    for (const propagationPolicy of ['Background', 'Foreground'] as const) {
+      await createWeb(2);
+      await eventually(web, isRolledOut);
+      await client.delete(deployments, { namespace, name: 'web' }, { propagationPolicy });
+      expect(await eventually(gone, (count) => count === 0)).toBe(0);
+    }
+    await createWeb(2);
+    await eventually(web, isRolledOut);
+    const [replicaSet = ''] = await namesOf(client, replicaSets, namespace);
+    await client.delete(deployments, { namespace, name: 'web' }, { propagationPolicy: 'Orphan' });
+    await eventually(
+      () => namesOf(client, deployments, namespace),
+      (names) => names.length === 0,
+    );
+    expect((await client.get(replicaSets, { namespace, name: replicaSet })).metadata.ownerReferences ?? []).toEqual([]);
+    expect(await namesOf(client, pods, namespace)).toHaveLength(2);
+    // A Deployment of the same selector takes the orphan up again.
+    await createWeb(2);
+    await eventually(web, isRolledOut);
+    const adopted = await eventually(
+      () => client.get(replicaSets, { namespace, name: replicaSet }),
+      ({ metadata }) => (metadata.ownerReferences ?? []).length === 1,
+    );
+    expect(adopted.metadata.ownerReferences?.[0]?.kind).toBe('Deployment');
+  });
+});
+
+describe('a Service', () => {
+  test('has the addresses of its ready pods, by number and by name of the port', async () => {
+    await client.create(services, {
+      metadata: { name: 'web', namespace },
+      spec: { selector: labels, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
+    });
+    await createWeb(2);
+    const slice = await eventually(
+      async () => (await client.list(endpointSlices, { namespace, labelSelector: 'kubernetes.io/service-name=web' })).items,
+      (items) => items.length === 1 && (items[0]?.endpoints ?? []).filter(({ conditions }) => conditions?.ready).length === 2,
+    );
+    expect(slice).toHaveLength(1);
+    expect(slice[0]).toMatchObject({ addressType: 'IPv4', ports: [{ name: 'http', port: 8080, protocol: 'TCP' }] });
+    const legacy = await eventually(
+      () => client.find(endpoints, { namespace, name: 'web' }),
+      (found) => found?.subsets?.[0]?.addresses?.length === 2,
+    );
+    expect(legacy?.subsets?.[0]?.ports).toMatchObject([{ name: 'http', port: 8080 }]);
+    await client.delete(services, { namespace, name: 'web' });
+    const left = async (): Promise<number> =>
+      (await namesOf(client, endpointSlices, namespace)).length + (await namesOf(client, endpoints, namespace)).length;
+    expect(await eventually(left, (count) => count === 0)).toBe(0);
+  });
+});
+
+describe('a namespace', () => {
+  test('has its defaults, and goes with all that is in it', async () => {
+    await client.create(namespaces, { metadata: { name: 'shop' }, spec: {} });
+    await eventually(
+      async () => [...(await namesOf(client, serviceAccounts, 'shop')), ...(await namesOf(client, configMaps, 'shop'))],
+      (names) => names.length === 2,
+    );
+    expect(await namesOf(client, serviceAccounts, 'shop')).toEqual(['default']);
+    expect(await namesOf(client, configMaps, 'shop')).toEqual(['kube-root-ca.crt']);
+    await client.create(deployments, {
+      metadata: { name: 'web', namespace: 'shop' },
+      spec: {
+        replicas: 2,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'x' }] } },
+      },
+    });
+    await client.create(configMaps, { metadata: { name: 'held', namespace: 'shop', finalizers: ['example.com/hold'] } });
+    await eventually(
+      () => namesOf(client, pods, 'shop'),
+      (names) => names.length === 2,
+    );
+    await client.delete(namespaces, { name: 'shop' });
+    const held = await eventually(
+      () => client.get(namespaces, { name: 'shop' }),
+      ({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'NamespaceFinalizersRemaining' && is === 'True') === true,
+    );
+    expect(held.status?.conditions?.find(({ type }) => type === 'NamespaceFinalizersRemaining')?.message).toContain('example.com/hold');
+    await client.patch(configMaps, { namespace: 'shop', name: 'held' }, 'merge', { metadata: { finalizers: [] } });
+    expect(
+      await eventually(
+        () => client.find(namespaces, { name: 'shop' }),
+        (found) => found === undefined,
+      ),
+    ).toBeUndefined();
+    expect(await namesOf(client, pods, 'shop')).toEqual([]);
+  });
+});
+
+describe('a claim', () => {
+  test('gets a local volume on the node of its first pod, keeps its pods there, and is not taken from under them', async () => {
+    const claim = { namespace, name: 'data' };
+    await client.create(persistentVolumeClaims, {
+      metadata: claim,
+      spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    });
+    const podWith = async (name: string): Promise<void> => {
+      await client.create(pods, {
+        metadata: { name, namespace },
+        spec: {
+          containers: [{ name: 'main', image: 'x', volumeMounts: [{ name: 'data', mountPath: '/data' }] }],
+          volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
+        },
+      });
+    };
+    await podWith('one');
+    await podWith('two');
+    const placed = await eventually(
+      async () => (await client.list(pods, { namespace })).items.map(({ spec }) => spec.nodeName),
+      (names) => names.every((name) => name !== undefined),
+    );
+    expect(new Set(placed).size).toBe(1);
+    const bound = await client.get(persistentVolumeClaims, claim);
+    expect(bound.status).toMatchObject({ phase: 'Bound', capacity: { storage: '1Gi' } });
+    const volume = await client.get(persistentVolumes, { name: bound.spec.volumeName ?? '' });
+    expect(volume).toMatchObject({ status: { phase: 'Bound' }, spec: { storageClassName: 'berth-local' } });
+    expect(JSON.stringify(volume.spec.nodeAffinity)).toContain(placed[0]);
+
+    await client.delete(persistentVolumeClaims, claim);
+    await client.delete(pods, { namespace, name: 'one' });
+    await eventually(
+      () => namesOf(client, pods, namespace),
+      (names) => names.length === 1,
+    );
+    expect((await client.get(persistentVolumeClaims, claim)).metadata.deletionTimestamp).toBeDefined();
+    await client.delete(pods, { namespace, name: 'two' });
+    expect(
+      await eventually(
+        () => client.find(persistentVolumeClaims, claim),
+        (found) => found === undefined,
+      ),
+    ).toBeUndefined();
+    const released = await eventually(
+      () => client.get(persistentVolumes, { name: bound.spec.volumeName ?? '' }),
+      ({ status }) => status?.phase === 'Released',
+    );
+    expect(released.status?.message).toContain('remove them there');
+  });
+});
+
+describe('a node', () => {
+  test('that is silent takes no pods, and loses those that do not tolerate it; while others are well', async () => {
+    await createWeb(2);
+    await eventually(web, isRolledOut);
+    const silent = await client.get(nodes, { name: 'node-1' });
+    const conditions = (silent.status?.conditions ?? []).map((each) => (each.type === 'Ready' ? { ...each, status: 'Unknown' } : each));
+    await client.updateStatus(nodes, { ...silent, status: { ...silent.status, conditions } });
+    const tainted = await eventually(
+      () => client.get(nodes, { name: 'node-1' }),
+      ({ spec }) => (spec?.taints ?? []).length === 2,
+    );
+    expect(tainted.spec?.taints?.map(({ key, effect }) => `${key}:${effect}`).toSorted()).toEqual([
+      'node.kubernetes.io/unreachable:NoExecute',
+      'node.kubernetes.io/unreachable:NoSchedule',
+    ]);
+    const there = async () => (await client.list(pods, { namespace })).items.filter(({ spec }) => spec.nodeName === 'node-1');
+    const marked = await eventually(there, (found) =>
+      found.every(({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'False')),
+    );
+    expect(marked.length).toBeGreaterThan(0);
+  });
+
+  test('that is removed takes its pods with it after a while, and says so before', async () => {
+    await createWeb(2);
+    await eventually(web, isRolledOut);
+    await client.delete(nodes, { name: 'node-1' });
+    const told = await eventually(
+      async () => (await client.list(events, { namespace })).items.filter(({ reason }) => reason === 'NodeGone'),
+      (found) => found.length > 0,
+    );
+    expect(told[0]?.message).toContain('node node-1 no longer exists');
+  });
+});
+
+test('a pod that fits nowhere says so, on itself and as an event', async () => {
+  await client.create(pods, {
+    metadata: { name: 'huge', namespace },
+    spec: { containers: [{ name: 'main', image: 'x', resources: { requests: { cpu: '64' } } }] },
+  });
+  const pod = await eventually(
+    () => client.get(pods, { namespace, name: 'huge' }),
+    ({ status }) => status?.conditions?.some(({ type }) => type === 'PodScheduled') === true,
+  );
+  expect(pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')).toMatchObject({ status: 'False', reason: 'Unschedulable' });
+  const told = await eventually(
+    () => reasonsOf('huge'),
+    (reasons) => reasons.length > 0,
+  );
+  expect(told).toEqual(['FailedScheduling']);
+});
