@@ -3,6 +3,7 @@
  * pods from what is on its own disk; the session only changes that, so nothing stops when no server can be reached.
  */
 import { createHash, randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { ConfigMap, PersistentVolume, PersistentVolumeClaim, Secret, Service } from '#api/shapes/types/core-v1';
@@ -95,6 +96,8 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
   const simulated = options.simulated !== undefined;
   const stop = new AbortController();
   const ending = AbortSignal.any([signal, stop.signal]);
+  // Every stream and pull listens on it: that is no leak.
+  setMaxListeners(0, ending);
   const ownContainerd =
     simulated || options.endpoint !== undefined || (options.runtime ?? 'cri') !== 'cri' ? undefined : new Containerd({ home, clock, log });
   if (ownContainerd !== undefined) await ownContainerd.start(ending);

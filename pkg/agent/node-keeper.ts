@@ -48,6 +48,7 @@ class Keeper implements NodeKeeper {
   #addresses: readonly string[] = [];
   #info: RuntimeInfo | undefined;
   #images: readonly Image[] = [];
+  #asked = 0;
   #wake: () => void = () => undefined;
 
   constructor(options: NodeKeeperOptions) {
@@ -69,6 +70,7 @@ class Keeper implements NodeKeeper {
   }
 
   refresh(): void {
+    this.#asked++;
     this.#wake();
   }
 
@@ -76,8 +78,10 @@ class Keeper implements NodeKeeper {
     const { clock, report } = this.#options;
     for (let round = 0; !signal.aborted; round++) {
       const before = JSON.stringify(this.#node);
+      const asked = this.#asked;
       await this.#observe(round % imagesEvery === 0, signal);
       if (!signal.aborted && JSON.stringify(this.#node) !== before) report(this.#node);
+      if (asked !== this.#asked) continue;
       const wait = new AbortController();
       this.#wake = () => wait.abort();
       await clock.sleep(interval, AbortSignal.any([signal, wait.signal])).catch(() => undefined);

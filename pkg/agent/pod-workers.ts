@@ -2,6 +2,7 @@
  * One worker for each pod that the node has: begun when the pod is assigned, ended when nothing of it is left. Invariant: a pod is stopped because it is
  * marked as deleted, or because an accepted assignment no longer has it, and for no other reason.
  */
+import { setMaxListeners } from 'node:events';
 import type { KubernetesObject } from '#api/object';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { aborted, type Runnable } from '#base/lifecycle';
@@ -50,6 +51,8 @@ class Workers implements PodWorkers {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    // Every worker listens on it: that is no leak.
+    setMaxListeners(0, signal);
     await Promise.race([this.#node.view.synced, aborted(signal)]);
     if (signal.aborted) return;
     this.#signal = signal;

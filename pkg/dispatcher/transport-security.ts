@@ -24,12 +24,13 @@ export class ServingCertificates {
   constructor(pair: ServingPair, authority: string) {
     this.#pair = pair;
     this.#authority = authority;
+    // Told a moment later, never at once: the library registers whom it tells only after it has asked.
     const provider: Provider = {
-      addCaCertificateListener: (listener: AuthorityListener) => listener({ caCertificate: Buffer.from(authority) }),
+      addCaCertificateListener: (listener: AuthorityListener) => queueMicrotask(() => listener({ caCertificate: Buffer.from(authority) })),
       removeCaCertificateListener: () => undefined,
       addIdentityCertificateListener: (listener) => {
         this.#listeners.add(listener);
-        listener(this.#identity());
+        queueMicrotask(() => listener(this.#identity()));
       },
       removeIdentityCertificateListener: (listener) => void this.#listeners.delete(listener),
     };

@@ -17,7 +17,18 @@ for (const bench of chosen) {
 }
 
 const format = (value: number): string => (value >= 100 ? Math.round(value).toString() : value.toFixed(value >= 10 ? 1 : 2));
-const cells = rows.map((row) => [row.bench, row.name, `${format(row.value)} ${row.unit}`, row.aim === undefined ? '' : `${format(row.aim)} ${row.unit}`]);
+const cells = rows.map((row) => [
+  row.bench,
+  row.name,
+  `${format(row.value)} ${row.unit}`,
+  row.aim === undefined ? '' : `${format(row.aim)} ${row.unit}`,
+]);
 const table = [['bench', 'what', 'measured', 'aim'], ...cells];
 const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((line) => line[column]!.length)));
-for (const line of table) process.stdout.write(`${line.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()}\n`);
+for (const line of table)
+  process.stdout.write(
+    `${line
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd()}\n`,
+  );

@@ -93,7 +93,11 @@ export function channelCredentials(own: NodeCredentials, withoutCertificate = fa
   return credentials.createSsl(authority, Buffer.from(own.privateKey), Buffer.from(own.certificate));
 }
 
+/** A name that the certificate of every server of the cluster bears: agents may dial addresses that it does not list. */
+const serverName = 'kubernetes';
+
 export const channelOptions = {
+  'grpc.ssl_target_name_override': serverName,
   'grpc.initial_reconnect_backoff_ms': 200,
   'grpc.max_reconnect_backoff_ms': 2000,
   'grpc.keepalive_time_ms': 20_000,
