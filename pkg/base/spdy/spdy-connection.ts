@@ -62,6 +62,7 @@ export class SpdyConnection {
   readonly #options: SpdyConnectionOptions;
   readonly #streams = new Map<number, SpdyStream>();
   readonly #blocked = new Set<number>();
+  readonly #finished = new WeakSet<SpdyStream>();
   readonly #deflate: HeaderCodec;
   readonly #inflate: HeaderCodec;
   #nextId: number;
@@ -190,7 +191,14 @@ export class SpdyConnection {
     if (stream === undefined) return;
     const data = frame.subarray(8);
     if (data.length > 0 && !stream.push(Buffer.from(data))) this.#blocked.add(id);
-    if ((frame[4]! & finFlag) !== 0) stream.push(null);
+    if ((frame[4]! & finFlag) !== 0) this.#finish(stream);
+  }
+
+  /** The peer sends no more on it. */
+  #finish(stream: SpdyStream | undefined): void {
+    if (stream === undefined || this.#finished.has(stream)) return;
+    this.#finished.add(stream);
+    stream.push(null);
   }
 
   async #receiveControl(frame: Buffer): Promise<void> {
@@ -207,15 +215,16 @@ export class SpdyConnection {
         head.writeUInt32BE(id, 0);
         return controlFrame(frameTypes.synReply, 0, Buffer.concat([head, await this.#deflate.run(encodeHeaders({}))]));
       });
-      if ((flags & finFlag) !== 0) stream.push(null);
+      if ((flags & finFlag) !== 0) this.#finish(stream);
       this.#options.onStream?.(stream);
     } else if (type === frameTypes.synReply) {
       await this.#inflate.run(body.subarray(4));
-      if ((flags & finFlag) !== 0) this.#streams.get(id)?.push(null);
+      if ((flags & finFlag) !== 0) this.#finish(this.#streams.get(id));
     } else if (type === frameTypes.rstStream) {
+      // Runtimes reset the streams that they have done with, after their last data: an end, as moby/spdystream takes it.
       const stream = this.#streams.get(id);
       this.#streams.delete(id);
-      stream?.destroy(new SpdyError('the other side reset the stream'));
+      this.#finish(stream);
     } else if (type === frameTypes.ping) {
       // A ping that we did not send is one to answer; odd ones are the client's.
       if ((id % 2 === 1) !== (this.#options.role === 'client')) this.#enqueue(async () => Buffer.from(frame));
@@ -226,7 +235,7 @@ export class SpdyConnection {
   #endStreams(error: Error | undefined): void {
     for (const stream of this.#streams.values()) {
       if (error !== undefined) stream.destroy(error);
-      else stream.push(null);
+      else this.#finish(stream);
     }
     this.#blocked.clear();
   }
