@@ -3,9 +3,9 @@
  */
 import { StatusError } from '#base/errors';
 import { canonicalQuantity, QuantityError } from '../quantity.ts';
-import { decodeObject, maximumDepth, zeroElement } from '../schema/decode.ts';
+import { decodeObject, maximumDepth } from '../schema/decode.ts';
 import { parseJson } from '../schema/json.ts';
-import { addAlways, type Plan, type PlanField, Plans, type ScalarName } from '../schema/plan.ts';
+import { addAlways, type Plan, type PlanField, Plans, type ScalarName, zeroElement } from '../schema/plan.ts';
 import { formatInstant, formatInstantMicro } from '../schema/time.ts';
 import { typeTable } from '../schema/type-table.ts';
 import { ProtobufError, Reader } from './reader.ts';
@@ -61,7 +61,8 @@ function readField(reader: Reader, field: PlanField, wireType: number, out: Memb
   const { name } = field;
   if (field.shape === 'single') {
     const value = readElement(reader, field, wireType, out[name], depth);
-    if (value === undefined || (field.dropsZero && (value === '' || value === 0 || value === false))) delete out[name];
+    const isDropped = field.dropsZero && field.scalar !== undefined && (value === '' || value === 0 || value === false);
+    if (value === undefined || isDropped) delete out[name];
     else out[name] = value;
     return;
   }

@@ -9,7 +9,7 @@
 import { StatusError } from '#base/errors';
 import type { KubernetesObject } from '../object.ts';
 import { canonicalQuantity, QuantityError } from '../quantity.ts';
-import { addAlways, type Plan, type PlanField, Plans, type ScalarName } from './plan.ts';
+import { addAlways, type Plan, type PlanField, Plans, type ScalarName, zeroElement } from './plan.ts';
 import { canonicalMicroTimeOf, canonicalTimeOf } from './time.ts';
 import { typeTable } from './type-table.ts';
 
@@ -286,26 +286,6 @@ class Decoder {
     const given = jsonWord(value) + (showNumber && typeof value === 'number' ? ` ${value}` : '');
     if (this.#path.length === 0) return new Mismatch(`json: cannot unmarshal ${given} into Go value of type ${wanted}`);
     return new Mismatch(`json: cannot unmarshal ${given} into Go struct field ${this.#struct}.${joinPath(this.#path)} of type ${wanted}`);
-  }
-}
-
-/** What Go makes of null in a list or map of this type. */
-export function zeroElement(plan: Plan): unknown {
-  switch (plan.type.form) {
-    case 'quantity':
-      return '0';
-    case 'intOrString':
-      return 0;
-    case 'message': {
-      const empty: Record<string, unknown> = {};
-      addAlways(empty, plan);
-      return empty;
-    }
-    case 'time':
-    case 'microTime':
-    case 'object':
-    case 'any':
-      return null;
   }
 }
 

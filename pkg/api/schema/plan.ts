@@ -21,7 +21,7 @@ export interface PlanField {
 export interface Plan {
   readonly type: TypeDescription;
   readonly fields: ReadonlyMap<string, PlanField>;
-  /** Fields that Go always writes: structs that are no pointers, and scalars without omitempty. */
+  /** Fields that Go always writes: structs that are no pointers (quantities and the like are structs too), and scalars without omitempty. */
   readonly always: readonly PlanField[];
   /** Go's name of the type, for error messages: `v1.PodSpec`. */
   readonly goName: string;
@@ -73,7 +73,8 @@ export class Plans {
   #isAlways(field: PlanField): boolean {
     if (field.shape !== 'single' || field.description.pointer) return false;
     if (field.scalar !== undefined) return !field.description.omitEmpty && field.scalar !== 'any' && field.scalar !== 'bytes';
-    return this.#table.get(field.description.type).form === 'message';
+    const { form } = this.#table.get(field.description.type);
+    return form === 'message' || form === 'quantity' || form === 'intOrString';
   }
 }
 
@@ -94,6 +95,26 @@ export function zeroOf(scalar: ScalarName): unknown {
   }
 }
 
+/** The zero value of a type: what Go makes of null in a list or map, too. */
+export function zeroElement(plan: Plan): unknown {
+  switch (plan.type.form) {
+    case 'quantity':
+      return '0';
+    case 'intOrString':
+      return 0;
+    case 'message': {
+      const empty: Record<string, unknown> = {};
+      addAlways(empty, plan);
+      return empty;
+    }
+    case 'time':
+    case 'microTime':
+    case 'object':
+    case 'any':
+      return null;
+  }
+}
+
 /** Adds to a decoded object what Go always writes, so that equal objects are spelled the same whichever way they came. */
 export function addAlways(out: Record<string, unknown>, plan: Plan): void {
   for (const field of plan.always) {
@@ -101,9 +122,7 @@ export function addAlways(out: Record<string, unknown>, plan: Plan): void {
     if (field.scalar !== undefined) {
       out[field.name] = zeroOf(field.scalar);
     } else {
-      const inner: Record<string, unknown> = {};
-      addAlways(inner, field.plan());
-      out[field.name] = inner;
+      out[field.name] = zeroElement(field.plan());
     }
   }
 }
