@@ -17,7 +17,7 @@ import type { Exchange } from './exchange.ts';
 import { type Encoding, encodingTypes, negotiate, parseMediaType, type ReplyForm, type Shape, unsupportedMediaType } from './media-type.ts';
 import type { ApiMetrics, RequestLabels } from './metrics.ts';
 import type { ResourcePath } from './path.ts';
-import { decodeProtobufBody, encodeProtobufBody, hasProtobuf } from './protobuf.ts';
+import { decodeProtobufBody, encodeProtobufBody, encodeProtobufList, hasProtobuf } from './protobuf.ts';
 import type { PublishedResource } from './published-resources.ts';
 import { flag, parseDeleteOptions, parseListOptions, parseWatchOptions, parseWriteOptions } from './query.ts';
 import { encode, sendBytes, sendPieces, warningHeaders } from './reply.ts';
@@ -181,6 +181,10 @@ export class ResourceHandler {
     const type = encodingTypes[form.encoding];
     if (form.encoding === 'json' && !form.pretty) {
       await sendPieces(response, 200, type, this.#listPieces(form, resource, list, query), options);
+      return;
+    }
+    if (form.encoding === 'protobuf' && form.shape === 'object') {
+      await sendPieces(response, 200, type, await encodeProtobufList(list), options);
       return;
     }
     const { apiVersion, kind, metadata, items } = list;
