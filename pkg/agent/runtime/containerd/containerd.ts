@@ -77,7 +77,12 @@ export class Containerd implements Runnable {
   /** Keeps it running until the signal aborts, and then leaves it running. Throws when it cannot be started the first time. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
-    await this.start(signal);
+    try {
+      await this.start(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error;
+    }
     for (let attempt = 0; ; ) {
       const since = clock.monotonic();
       await this.#gone(signal);

@@ -60,6 +60,7 @@ export async function loadImage(options: LoadImageOptions): Promise<readonly str
     names.result,
   ]);
   // A broken pipe alone says less than what ctr printed.
+  if (fedError instanceof RuntimeError) throw fedError;
   if (fedError !== undefined && codeOf(fedError) !== 'EPIPE') throw archiveError(messageOf(fedError), fedError);
   if (code !== 0) {
     const message = complaint.trim().replace(/^ctr: /, '');
@@ -115,8 +116,13 @@ async function* unzipWhenGzipped(source: AsyncIterable<Uint8Array> | Iterable<Ui
   }
   const gunzip = createGunzip();
   const running = pipeline(whole(), gunzip);
-  yield* gunzip;
-  await running;
+  running.catch(() => undefined);
+  try {
+    yield* gunzip;
+    await running;
+  } catch (error) {
+    throw archiveError('it is damaged or cut short', error);
+  }
 }
 
 /** Takes the archive's bytes and gives the image names that containerd makes of them. */
