@@ -1,8 +1,9 @@
 /** What a Stack's status says of what there is: pure. Nothing is reported that was not observed, but for which template ran to its end. */
-import type { StackServiceStatus, StackStatus } from '#api/shapes/types/compose-v1alpha1';
+import type { StackPortStatus, StackServiceStatus, StackStatus } from '#api/shapes/types/compose-v1alpha1';
 import type { Pod } from '#api/shapes/types/core-v1';
 import type { Condition } from '#api/shapes/types/meta-v1';
 import { formatTime } from '#base/clock';
+import { nodePortName } from '#compose/convert/names';
 import { blockerOf } from './dependencies.ts';
 import { type ObservedStack, previousStatus } from './observed.ts';
 import type { Obstacles } from './plan.ts';
@@ -76,8 +77,18 @@ function serviceStatus(
         : {}),
     ...(message === '' ? {} : { message }),
     ...(endpoints.length === 0 ? {} : { endpoints }),
-    ...(service.ports.length === 0 ? {} : { ports: [...service.ports] }),
+    ...(service.ports.length === 0 ? {} : { ports: portsOf(observed, view) }),
   };
+}
+
+/** Ports with where they are open on nodes; those without one of their own have what the server gave them. */
+function portsOf({ stack, services }: ObservedStack, { service }: ServiceView): StackPortStatus[] {
+  const given = services.find(({ metadata }) => metadata.name === nodePortName(stack.metadata.name ?? '', service.name));
+  return service.ports.map((port) => {
+    if (port.published !== undefined) return port;
+    const nodePort = given?.spec.ports?.find((one) => one.port === port.target && one.protocol === port.protocol)?.nodePort;
+    return nodePort === undefined ? port : { ...port, published: nodePort };
+  });
 }
 
 interface Judgement {
