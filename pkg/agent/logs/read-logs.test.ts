@@ -7,14 +7,16 @@ import { ManualClock } from '#base/manual-clock';
 import { rotateIfLarge } from './log-rotation.ts';
 import { type ReadLogsOptions, readLogs } from './read-logs.ts';
 
+let root: string;
 let folder: string;
 let path: string;
 beforeEach(async () => {
-  folder = join(await mkdtemp(join(tmpdir(), 'agent-logs-')), 'web');
+  root = await mkdtemp(join(tmpdir(), 'agent-logs-'));
+  folder = join(root, 'web');
   await mkdir(folder);
   path = join(folder, '0.log');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
+afterEach(() => rm(root, { recursive: true, force: true }));
 
 const line = (text: string, second = 0, tag = 'F'): string =>
   `2026-01-01T00:00:${String(second).padStart(2, '0')}.000000001Z stdout ${tag} ${text}\n`;
