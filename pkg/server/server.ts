@@ -27,6 +27,7 @@ import type { Client } from '#client/client';
 import { type ConnectionOptions, saveConnection } from '#client/kubeconfig';
 import { createClient } from '#client/typed-client';
 import type { Backend } from '#storage/backend';
+import { Compactor } from '#storage/compactor';
 import { MemoryBackend } from '#storage/memory/memory-backend';
 import { openSqlite } from '#storage/sqlite/sqlite-backend';
 import { Store } from '#storage/store';
@@ -118,7 +119,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const clientFor = (user: UserInfo): Client => createClient(createLocalTransport(verbs, user, { clock }));
   const component = (name: string): Client => clientFor({ name, groups: [authenticatedGroup] });
-  const caching = runAll([cache], outer.signal);
+  const caching = runAll([cache, new Compactor({ backend, clock, logger: log })], outer.signal);
   caching.catch(() => undefined);
   const closing = async (running: Promise<void>): Promise<void> => {
     try {

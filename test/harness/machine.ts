@@ -39,7 +39,7 @@ export async function pictureMachine(): Promise<MachinePicture> {
     cgroups: findDirectories('/sys/fs/cgroup', 'kubepods'),
     settings: Object.fromEntries(settings.map((name) => [name, readSetting(name)])),
     routes: await lines('ip', 'route'),
-    processes: (await lines('ps', '-eo', 'args')).filter((line) => /containerd|runc|\/pause|berth\/main\.js/.test(line)).toSorted(),
+    processes: (await lines('ps', '-eo', 'args')).filter((line) => /containerd|runc|\/pause|berth\/main\.js/.test(line) && !line.includes('<defunct>')).toSorted(),
   };
 }
 
