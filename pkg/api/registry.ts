@@ -6,7 +6,7 @@ import { FieldErrors } from './field-errors.ts';
 import type { FieldSelector } from './field-selector.ts';
 import { checkFieldSelector, matchesFieldSelector } from './field-selector.ts';
 import type { AnyKind, KindVersion } from './kind.ts';
-import { apiVersionOf, type KubernetesObject, type ResourceType } from './object.ts';
+import type { KubernetesObject, ResourceType } from './object.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from './object-meta.ts';
 import { resourceTable } from './shapes/resource-table.ts';
 
@@ -94,12 +94,6 @@ export function toStored(served: ServedKind, object: KubernetesObject): Kubernet
 /** The object as this version serves it, from the stored form. */
 export function fromStored(served: ServedKind, object: KubernetesObject): KubernetesObject {
   return served.version.fromStored?.(object) ?? object;
-}
-
-/** `apiVersion` and `kind` of the stored form. */
-export function storedTypeMeta(kind: AnyKind): { apiVersion: string; kind: string } {
-  const [{ group = kind.group, version }] = kind.versions;
-  return { apiVersion: apiVersionOf({ group, version }), kind: kind.kind };
 }
 
 /** Applies all rules for a new object. Throws StatusError Invalid. The name, if generated, must be there already. */

@@ -19,9 +19,6 @@ export type Labels = Readonly<Record<string, string>>;
 /** All requirements must hold; none at all selects everything. */
 export type Selector = readonly Requirement[];
 
-/** Selects every object. */
-export const everything: Selector = [];
-
 /** Whether labels satisfy all requirements. A key that is absent satisfies `!=` and `notin`. */
 export function matchesSelector(selector: Selector, labels: Labels | undefined): boolean {
   for (const requirement of selector) if (!matchesRequirement(requirement, labels)) return false;

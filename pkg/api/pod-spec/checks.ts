@@ -3,8 +3,6 @@ import type { FieldErrors } from '../field-errors.ts';
 import { checkPortName, checkPortNumber } from '../names.ts';
 import { compareQuantities, parseQuantity } from '../quantity.ts';
 
-export type Checker = (path: string, errors: FieldErrors) => void;
-
 export function requireNonNegative(value: number | undefined, path: string, errors: FieldErrors): void {
   if (value !== undefined && value < 0) errors.invalid(path, value, 'must be greater than or equal to 0');
 }

@@ -5,7 +5,7 @@
 import { kinds, table } from '../shapes/table.ts';
 import { parseType, type TypeDescription } from './parse-table.ts';
 
-export type { FieldDescription, TypeDescription, TypeForm, UnionDescription } from './parse-table.ts';
+export type { FieldDescription, TypeDescription } from './parse-table.ts';
 
 export class TypeTable {
   readonly #source: Readonly<Record<string, string>>;
