@@ -9,7 +9,8 @@ export interface PendingPod {
   readonly uid: string;
   readonly key: string;
   pod: Pod;
-  shape: PodShape;
+  /** Read from the pod when it is first needed: many may come at once. */
+  shape: PodShape | undefined;
   readonly priority: number;
   readonly order: number;
   /** Failed attempts to bind it, for its back-off. */
@@ -63,7 +64,7 @@ export class PendingPods {
         uid,
         key,
         pod,
-        shape: podShapeOf(pod),
+        shape: undefined,
         priority: pod.spec.priority ?? 0,
         order: this.#order++,
         failures: 0,
@@ -74,12 +75,16 @@ export class PendingPods {
       return added;
     }
     present.pod = pod;
+    if (present.state !== 'parked') {
+      // A decision that is open keeps what it was made for.
+      if (present.state !== 'deciding') present.shape = undefined;
+      return present;
+    }
     const shape = podShapeOf(pod);
-    if (shape.class !== present.shape.class) {
-      const parked = present.state === 'parked';
-      if (parked) this.#unpark(present);
+    if (shape.class !== shapeOf(present).class) {
+      this.#unpark(present);
       present.shape = shape;
-      if (parked) this.activate(present);
+      this.activate(present);
     }
     return present;
   }
@@ -117,10 +122,11 @@ export class PendingPods {
   park(pending: PendingPod): ParkedClass | undefined {
     if (this.#byUid.get(pending.uid) !== pending) return undefined;
     pending.state = 'parked';
-    let parked = this.parked.get(pending.shape.class);
+    const shape = shapeOf(pending);
+    let parked = this.parked.get(shape.class);
     if (parked === undefined) {
-      parked = { shape: pending.shape, pods: new Set(), told: undefined, toldAt: 0, toldOf: -1 };
-      this.parked.set(pending.shape.class, parked);
+      parked = { shape, pods: new Set(), told: undefined, toldAt: 0, toldOf: -1 };
+      this.parked.set(shape.class, parked);
     }
     parked.pods.add(pending);
     return parked;
@@ -133,9 +139,10 @@ export class PendingPods {
   }
 
   #unpark(pending: PendingPod): void {
-    const parked = this.parked.get(pending.shape.class);
+    const name = shapeOf(pending).class;
+    const parked = this.parked.get(name);
     parked?.pods.delete(pending);
-    if (parked?.pods.size === 0) this.parked.delete(pending.shape.class);
+    if (parked?.pods.size === 0) this.parked.delete(name);
   }
 
   #push(pending: PendingPod): void {
@@ -167,6 +174,11 @@ export class PendingPods {
     heap[at] = last;
     return top;
   }
+}
+
+export function shapeOf(pending: PendingPod): PodShape {
+  pending.shape ??= podShapeOf(pending.pod);
+  return pending.shape;
 }
 
 function before(a: PendingPod, b: PendingPod): boolean {

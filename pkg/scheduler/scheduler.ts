@@ -22,7 +22,7 @@ import { podsByNode } from '#client/pod-index';
 import { Binder } from './binder.ts';
 import { explainPlacement } from './explain.ts';
 import type { Plugin } from './framework.ts';
-import { type ParkedClass, type PendingPod, PendingPods } from './pending-pods.ts';
+import { type ParkedClass, type PendingPod, PendingPods, shapeOf } from './pending-pods.ts';
 import { Placements } from './placement.ts';
 import { plugins as allPlugins } from './plugins/index.ts';
 import { isTerminal } from './pod-shape.ts';
@@ -45,7 +45,7 @@ export interface SchedulerOptions {
 }
 
 /** Decisions carried out at once. */
-const mostInFlight = 512;
+const mostInFlight = 256;
 /** Milliseconds of deciding after which others get their turn. */
 const turnLimit = 5;
 /** Parked pods are looked at again this long after something changed, so that many changes cost one look. */
@@ -158,7 +158,8 @@ class Scheduler implements Runnable {
   }
 
   #decide(pending: PendingPod, signal: AbortSignal): void {
-    const slot = this.#placements.choose(pending.shape);
+    const shape = shapeOf(pending);
+    const slot = this.#placements.choose(shape);
     if (slot < 0) {
       this.#options.metrics?.attempted('unschedulable');
       const parked = this.#pending.park(pending);
@@ -168,17 +169,17 @@ class Scheduler implements Runnable {
       return;
     }
     const node = this.#snapshot.nameOf(slot);
-    this.#snapshot.assume(pending.uid, pending.shape, slot);
-    this.#binder.reserve(pending.pod, pending.shape.claims, node);
+    this.#snapshot.assume(pending.uid, shape, slot);
+    this.#binder.reserve(pending.pod, shape.claims, node);
     this.#inFlight++;
     void this.#carryOut(pending, node, signal);
   }
 
   /** Never rejects. */
   async #carryOut(pending: PendingPod, node: string, signal: AbortSignal): Promise<void> {
-    const { pod, uid, shape } = pending;
+    const { pod, uid } = pending;
     try {
-      const outcome = await this.#binder.bind(pod, shape.claims, node, signal);
+      const outcome = await this.#binder.bind(pod, shapeOf(pending).claims, node, signal);
       if (outcome.bound) {
         this.#pending.remove(uid);
         if (outcome.pod !== undefined) {
