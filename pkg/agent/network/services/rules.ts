@@ -58,8 +58,9 @@ export function ruleSetOf(ports: readonly ForwardedPort[]): RuleSet {
       return;
     }
     const ranges = direction === 'external' ? port.sourceRanges : [];
-    const chain = chainName(port, targets, ranges);
-    chains.set(chain, renderChain(port, targets, ranges));
+    const body = renderChain(port, targets, ranges);
+    const chain = chainName(port, body);
+    chains.set(chain, body);
     add(collection, element, `goto ${chain}`);
   };
   for (const port of ports) {
@@ -81,9 +82,8 @@ export function ruleSetOf(ports: readonly ForwardedPort[]): RuleSet {
 }
 
 /** Named by content as well: a port whose endpoints change gets a new chain, and the old one is never half rewritten. */
-function chainName(port: ForwardedPort, targets: readonly Target[], ranges: readonly string[]): string {
-  const content = JSON.stringify([port.id, targets, ranges, port.affinity]);
-  return `p_${createHash('sha256').update(content).digest('hex').slice(0, 16)}`;
+function chainName(port: ForwardedPort, body: string): string {
+  return `p_${createHash('sha256').update(`${port.id}\n${body}`).digest('hex').slice(0, 16)}`;
 }
 
 function renderChain(port: ForwardedPort, targets: readonly Target[], ranges: readonly string[]): string {
