@@ -29,7 +29,6 @@ const devices = 'refused   | devices cannot be given to a container yet';
 const addressing = 'refused   | addresses on the network are given by the nodes';
 const linux = 'refused   | for Windows containers; nodes run Linux';
 const driver = 'refused   | nodes have one kind of network and no drivers';
-const volumeDriver = 'refused   | nodes have one kind of volume and no drivers: bind mount a path for anything else';
 const swarm = 'refused   | rolling updates stop one replica after the other; other settings are not honoured yet';
 const external = 'refused   | the nodes do not reach a store of secrets or configs outside of the cluster';
 
@@ -371,7 +370,7 @@ networks.*.name                           | string                              
 
 volumes.*                                 | map|null                             | honoured
 volumes.*.driver                          | string                               | honoured  | local; others are refused
-volumes.*.driver_opts                     | map                                  | ${volumeDriver}
+volumes.*.driver_opts                     | map                                  | honoured  | a bind mount in disguise (o: bind, device: /path); others are refused
 volumes.*.external                        | boolean|string|map                   | honoured
 volumes.*.external.name                   | string                               | honoured
 volumes.*.labels                          | dict                                 | honoured

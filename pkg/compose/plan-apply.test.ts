@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { ComposeError } from './compose-error.ts';
 import { convertStack } from './convert/convert-stack.ts';
@@ -114,7 +116,7 @@ describe('errors say what, where and what next', () => {
       /compose.yaml:6:9: services.web.ports\[1\]: invalid port "nope"/,
     ],
     [
-      'services:\n  web:\n    image: ${IMAGE:?name an image}\n',
+      `services:\n  web:\n    image: \${IMAGE:?name an image}\n`,
       /compose.yaml:3:5: services.web.image: required variable IMAGE is missing a value: name an image; set IMAGE/,
     ],
     [
@@ -158,4 +160,11 @@ describe('errors say what, where and what next', () => {
   test('a project name given by hand must be one', async () => {
     expect(await refusal('services: {web: {image: x}}', { projectName: 'My App' })).toContain('invalid project name "My App"');
   });
+});
+
+test('the example that comes with Berth is understood, without a warning', async () => {
+  const path = join(import.meta.dirname, '../../manifests/hello/compose.yaml');
+  const { warnings, configMaps } = await apply(readFileSync(path, 'utf8'));
+  expect(warnings).toEqual([]);
+  expect(configMaps).toHaveLength(1);
 });

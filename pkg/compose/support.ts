@@ -65,6 +65,10 @@ const judges = patternTable<Judge>({
   'services.*.volumes.*.type': only(['bind', 'volume', 'tmpfs'], 'use bind, volume or tmpfs'),
   'networks.*.driver': only(['bridge', 'overlay', 'default'], 'nodes have one kind of network and no drivers'),
   'networks.*.enable_ipv4': (value) => (value === false ? refused('pods have IPv4 addresses only') : undefined),
+  'volumes.*.driver_opts': (value) =>
+    isMapping(value) && isBindMount(value)
+      ? undefined
+      : refused('nodes have one kind of volume and no drivers: bind mount a path for anything else'),
   'volumes.*.driver': only(['local', 'default'], 'nodes have one kind of volume and no drivers'),
 });
 
@@ -73,6 +77,12 @@ export function checkSupport(project: ComposeProject): Finding[] {
   const findings: Finding[] = [];
   visitMapping(project as unknown as Mapping, [], '', { findings, project });
   return findings;
+}
+
+/** `type: none, o: bind, device: /path`: a local volume that is a folder of the node. */
+export function isBindMount(options: Readonly<Record<string, unknown>>): boolean {
+  const { o, device } = options;
+  return typeof o === 'string' && o.split(',').includes('bind') && typeof device === 'string' && device.startsWith('/');
 }
 
 interface Visit {

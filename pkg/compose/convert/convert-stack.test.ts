@@ -150,6 +150,15 @@ describe('a service becomes', () => {
     );
   });
 
+  test('a local volume that is a folder of the node is that folder', () => {
+    const folder = { driver: 'local', driver_opts: { type: 'none', o: 'bind', device: '/srv/data' } };
+    const { spec, plan } = only({ volumes: ['data:/a'] }, { volumes: { data: folder } });
+    expect(spec.volumes).toEqual([{ name: 'volume-data', hostPath: { path: '/srv/data' } }]);
+    expect(plan.claims.size).toBe(0);
+    const share = { driver_opts: { type: 'nfs', o: 'addr=10.0.0.1,rw', device: ':/x' } };
+    expect(refusal({ volumes: ['data:/a'] }, { volumes: { data: share } })).toContain('volumes.data.driver_opts: ');
+  });
+
   test('configs and secrets as files of their objects', () => {
     const { spec, container } = only(
       { configs: ['page'], secrets: [{ source: 'token', target: 'the-token', mode: '0400' }, 'outside'] },

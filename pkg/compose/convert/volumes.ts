@@ -2,6 +2,7 @@ import type { Volume, VolumeMount } from '#api/shapes/types/core-v1';
 import { ComposeError } from '../compose-error.ts';
 import { parseBytes } from '../load/units.ts';
 import type { ServiceVolume } from '../model.ts';
+import { isBindMount } from '../support.ts';
 import { addLabels } from './labels.ts';
 import { objectName, partName, stackLabel, volumeLabel } from './names.ts';
 import type { Section, ServiceContext, ServiceDraft } from './section.ts';
@@ -46,15 +47,13 @@ function mount(context: ServiceContext, draft: ServiceDraft, volume: ServiceVolu
     case 'volume': {
       if (volume.volume?.subpath !== undefined) options.subPath = volume.volume.subpath;
       if (source === undefined || source === '') addVolume(draft, { name, emptyDir: {} }, target, options);
-      else {
-        const claim = claimFor(context, draft, source, path);
+      else
         addVolume(
           draft,
-          { name: `volume-${objectName(source, path)}`.slice(0, 63), persistentVolumeClaim: { claimName: claim } },
+          { name: `volume-${objectName(source, path)}`.slice(0, 63), ...named(context, draft, source, path) },
           target,
           options,
         );
-      }
       return;
     }
     case 'bind': {
@@ -99,6 +98,13 @@ export function addVolume({ pod, container }: ServiceDraft, volume: Volume, moun
   if (!pod.volumes.some(({ name }) => name === volume.name)) pod.volumes.push(volume);
   container.volumeMounts ??= [];
   container.volumeMounts.push({ name: volume.name, mountPath, ...options });
+}
+
+/** A folder of the node where the volume's options say so, else its claim. */
+function named(context: ServiceContext, draft: ServiceDraft, key: string, path: string): Omit<Volume, 'name'> {
+  const options = context.project.volumes?.[key]?.driver_opts ?? {};
+  if (isBindMount(options)) return { hostPath: { path: options.device ?? '' } };
+  return { persistentVolumeClaim: { claimName: claimFor(context, draft, key, path) } };
 }
 
 /** The claim's name. What is external is there already; a volume with a name of its own has it in place of the stack's. */

@@ -46,6 +46,9 @@ const rules = patternTable<Change>({
   'services.*.ports': ports,
   'services.*.secrets.*': fileMount,
   'services.*.tmpfs': list,
+  'services.*.develop.watch.*.ignore': list,
+  'services.*.develop.watch.*.include': list,
+  'services.*.build.no_cache_filter': list,
   'services.*.volumes.*': (value, path) => (typeof value === 'string' ? { ...at(path, () => parseVolumeSpec(value)) } : value),
   'networks.*': maybeExternal,
   'volumes.*': maybeExternal,
@@ -99,18 +102,21 @@ function envFiles(value: Value): Value {
   );
 }
 
+/** `name=address`, an IPv6 address without brackets. */
 function extraHosts(value: Value): Value {
+  const entry = (name: string, address: string): string => `${name}=${address.replace(/^\[(.*)\]$/, '$1')}`;
   if (isMapping(value)) {
-    return Object.entries(value)
-      .flatMap(([name, addresses]) =>
-        (Array.isArray(addresses) ? addresses : [addresses]).map(
-          (address) => `${name}=${isMapping(address) || Array.isArray(address) ? '' : scalarText(address)}`,
-        ),
-      )
-      .toSorted();
+    return Object.entries(value).flatMap(([name, addresses]) =>
+      (Array.isArray(addresses) ? addresses : [addresses]).map((address) =>
+        entry(name, isMapping(address) || Array.isArray(address) ? '' : scalarText(address)),
+      ),
+    );
   }
   if (!Array.isArray(value)) return value;
-  return value.map((item) => (typeof item === 'string' && !item.includes('=') ? item.replace(':', '=') : item));
+  return value.map((item) => {
+    const match = typeof item === 'string' ? /^([^=:]*)[=:](.*)$/.exec(item) : null;
+    return match === null ? item : entry(match[1] ?? '', match[2] ?? '');
+  });
 }
 
 function device(value: Value): Value {

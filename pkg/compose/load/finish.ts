@@ -24,7 +24,18 @@ import { formatDuration, parseBytes, parseDuration } from './units.ts';
 type Reader = (value: Value, path: Path) => Value | undefined;
 
 const readers = patternTable<Reader>({
+  'services.*.blkio_config.device_read_bps.*.rate': size,
+  'services.*.blkio_config.device_read_iops.*.rate': size,
+  'services.*.blkio_config.device_write_bps.*.rate': size,
+  'services.*.blkio_config.device_write_iops.*.rate': size,
   'services.*.blkio_config.weight': number,
+  'services.*.blkio_config.weight_device.*.weight': number,
+  'services.*.build.extra_hosts': sorted,
+  'services.*.build.provenance': text,
+  'services.*.build.sbom': text,
+  'services.*.deploy.resources.reservations.generic_resources.*.discrete_resource_spec.value': number,
+  'services.*.extra_hosts': sorted,
+  'services.*.provider.options.*': texts,
   'services.*.build.shm_size': size,
   'services.*.build.secrets.*.mode': fileMode,
   'services.*.configs.*.mode': fileMode,
@@ -61,7 +72,7 @@ const readers = patternTable<Reader>({
   'services.*.shm_size': size,
   'services.*.stop_grace_period': duration,
   'services.*.volumes.*.tmpfs.size': size,
-  'services.*.volumes.*.tmpfs.mode': fileMode,
+  'services.*.volumes.*.tmpfs.mode': number,
   'services.*.networks.*.driver_opts.*': text,
   'services.*.logging.options.*': text,
   'services.*.storage_opt.*': text,
@@ -208,6 +219,14 @@ function plain(value: Value): Value {
 
 function text(value: Value): Value {
   return isMapping(value) || Array.isArray(value) ? value : scalarText(value);
+}
+
+function texts(value: Value): Value {
+  return (Array.isArray(value) ? value : [value]).map(text);
+}
+
+function sorted(value: Value): Value {
+  return Array.isArray(value) ? value.map(text).toSorted((left, right) => (String(left) < String(right) ? -1 : 1)) : value;
 }
 
 function number(value: Value, path: Path): Value {

@@ -109,7 +109,7 @@ class Loader {
       files.map((file) => resolvePath(file.path, { workingDirectory })),
     );
     if (Object.keys(model).length === 0) throw new ComposeError('the Compose file is empty', { file: files[0]?.path ?? '' });
-    const normal = this.#options.skipNormalisation === true ? { ...model, name } : normalise(model, name);
+    const normal = this.#options.skipNormalisation === true ? { ...model, name } : normalise(model, name, lookupIn(environment));
     const all = finish(normal) as unknown as ComposeProject;
     const { project, disabled } = selectServices(all, this.#request.profiles ?? [], this.#options.selectedServices);
     if (this.#options.skipConsistencyCheck !== true) checkConsistency(project, disabled);

@@ -1,13 +1,15 @@
 /** What a file leaves unsaid: the default network, names from keys, dependencies that links and shared namespaces imply. */
 
 import { ComposeError } from '../compose-error.ts';
+import type { Lookup } from './template.ts';
 import { displayPath, getKey, isMapping, listAt, type Mapping, mappingAt, setKey, type Value } from './tree.ts';
 
-export function normalise(file: Mapping, projectName: string): Mapping {
+/** `lookup`: for build arguments without a value. */
+export function normalise(file: Mapping, projectName: string, lookup: Lookup = () => undefined): Mapping {
   const services: Mapping = {};
   let usesDefault = false;
   for (const [name, value] of Object.entries(mappingAt(file, 'services'))) {
-    const service = isMapping(value) ? normaliseService(value) : {};
+    const service = isMapping(value) ? normaliseService(value, lookup) : {};
     if (isMapping(getKey(service, 'networks')) && 'default' in mappingAt(service, 'networks')) usesDefault = true;
     setKey(services, name, service);
   }
@@ -22,7 +24,7 @@ export function normalise(file: Mapping, projectName: string): Mapping {
   return result;
 }
 
-function normaliseService(service: Mapping): Mapping {
+function normaliseService(service: Mapping, lookup: Lookup): Mapping {
   const result: Mapping = { ...service };
   const network = getKey(service, 'networks');
   if (getKey(service, 'provider') === undefined && getKey(service, 'network_mode') === undefined) {
@@ -32,11 +34,34 @@ function normaliseService(service: Mapping): Mapping {
   const build = getKey(service, 'build');
   if (isMapping(build)) {
     const noFile = getKey(build, 'dockerfile') === undefined && getKey(build, 'dockerfile_inline') === undefined;
-    result.build = { ...build, ...(noFile ? { dockerfile: 'Dockerfile' } : {}) };
+    const args = getKey(build, 'args');
+    result.build = {
+      ...build,
+      ...(args === undefined ? {} : { args: resolveArguments(args, lookup) }),
+      ...(noFile ? { dockerfile: 'Dockerfile' } : {}),
+    };
   }
   if (getKey(service, 'pull_policy') === 'if_not_present') result.pull_policy = 'missing';
   const implied = impliedDependencies(service);
   if (Object.keys(implied).length > 0) result.depends_on = { ...implied, ...mappingAt(service, 'depends_on') };
+  return result;
+}
+
+/** Arguments without a value take the environment's, or are not given. */
+function resolveArguments(args: Value, lookup: Lookup): Value {
+  if (Array.isArray(args)) {
+    return args.flatMap((item) => {
+      if (typeof item !== 'string' || item.includes('=')) return [item];
+      const value = lookup(item);
+      return value === undefined ? [] : [`${item}=${value}`];
+    });
+  }
+  if (!isMapping(args)) return args;
+  const result: Mapping = {};
+  for (const [key, item] of Object.entries(args)) {
+    const value = item ?? lookup(key);
+    if (value !== undefined) setKey(result, key, value);
+  }
   return result;
 }
 

@@ -7,7 +7,7 @@ type Rule = (value: Value, path: Path) => void;
 
 const rules = patternTable<Rule>({
   'configs.*': (value, path) => checkFileObject(value, path, ['file', 'environment', 'content']),
-  'secrets.*': (value, path) => checkFileObject(value, path, ['file', 'environment', 'content', 'driver']),
+  'secrets.*': (value, path) => checkFileObject(value, path, ['file', 'environment', 'content']),
   'networks.*': checkExternal,
   'volumes.*': checkExternal,
   'services.*.ports.*': checkPort,
@@ -44,10 +44,10 @@ function checkFileObject(value: Value, path: Path, sources: readonly string[]): 
   const given = sources.filter((key) => getKey(value, key) !== undefined);
   if (given.length > 1) throw new ComposeError(`${given.join(' and ')} exclude each other`, { path: displayPath(path) });
   if (getKey(value, 'external') === true) checkExternal(value, path);
-  else if (given.length === 0) {
+  else if (given.length === 0 && getKey(value, 'driver') === undefined) {
     throw new ComposeError('it has no content', {
       path: displayPath(path),
-      next: `give one of ${sources.slice(0, 3).join(', ')} or external: true`,
+      next: `give one of ${sources.join(', ')} or external: true`,
     });
   }
 }
