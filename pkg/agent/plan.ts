@@ -3,7 +3,7 @@
  * again and asks again. So it is right after any crash, and whatever the agent, the runtime or the machine did in between: nothing is remembered here.
  * What is running and still wanted is left alone, whoever started it.
  */
-import type { Container, Pod } from '#api/shapes/types/core-v1';
+import type { Container, Pod, PodStatus } from '#api/shapes/types/core-v1';
 import {
   allContainersOf,
   annotation,
@@ -71,8 +71,8 @@ export interface DesiredPod {
   readonly outcome: Outcome | undefined;
   /** The pod is to go; `since` is when the node learned of it. */
   readonly termination: { readonly since: number; readonly graceSeconds: number } | undefined;
-  /** Restarts that the API knows of: counts on when the runtime has forgotten. By container name. */
-  readonly knownRestarts: ReadonlyMap<string, number>;
+  /** The status as it was last reported, also by an agent before this one: what the runtime has forgotten counts on from it. */
+  readonly reported: PodStatus | undefined;
 }
 
 export interface StopTarget {
@@ -294,7 +294,7 @@ function planStart(observed: ObservedPod, desired: DesiredPod, container: Contai
   if (image?.state === 'Pulling') return { type: 'Wait', until: undefined };
   if (image?.state === 'Failed' && image.failure.retryAt > now) return { type: 'Wait', until: finite(image.failure.retryAt) };
   if (image?.state !== 'Present') return { type: 'EnsureImage', container };
-  const known = desired.knownRestarts.get(container.name);
+  const known = knownRestarts(desired.reported, container.name);
   return {
     type: 'StartContainer',
     container,
@@ -303,6 +303,12 @@ function planStart(observed: ObservedPod, desired: DesiredPod, container: Contai
     sandboxId: sandbox.id,
     image: image.id,
   };
+}
+
+/** Undefined for a container that never began. */
+function knownRestarts(reported: PodStatus | undefined, name: string): number | undefined {
+  const found = [...(reported?.initContainerStatuses ?? []), ...(reported?.containerStatuses ?? [])].find((status) => status.name === name);
+  return found?.containerID === undefined || found.containerID === '' ? undefined : found.restartCount;
 }
 
 /** When the successor of an ended container may start, milliseconds since 1970. */

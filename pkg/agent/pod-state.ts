@@ -1,6 +1,10 @@
-/** The little that the agent must remember of a pod and cannot see in the runtime: since when it has it, and that it has ended. */
-import { readFile } from 'node:fs/promises';
+/**
+ * The little that the agent must remember of a pod and cannot see in the runtime: since when it has it, that it has ended, and what it last reported
+ * (so that a restart of the agent neither takes a ready container out of service nor counts its restarts anew).
+ */
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { PodStatus } from '#api/shapes/types/core-v1';
 import { codeOf } from '#base/errors';
 import { writeDurably } from './durable-file.ts';
 import type { Outcome } from './plan.ts';
@@ -34,4 +38,21 @@ export async function writePodState(podDirectory: string, state: PodState): Prom
 
 function isPodState(value: unknown): value is PodState {
   return typeof value === 'object' && value !== null && 'startTime' in value && typeof value.startTime === 'number';
+}
+
+/** Undefined when nothing was kept. */
+export async function readReported(podDirectory: string): Promise<PodStatus | undefined> {
+  try {
+    return JSON.parse(await readFile(join(podDirectory, 'status.json'), 'utf8')) as PodStatus;
+  } catch {
+    // Not there, or cut off by a crash of the machine: then nothing that was running is running any more.
+    return undefined;
+  }
+}
+
+/** Not synced: it need not outlive the machine's crash, only the agent's. */
+export async function writeReported(podDirectory: string, status: PodStatus): Promise<void> {
+  const path = join(podDirectory, 'status.json');
+  await writeFile(`${path}.new`, JSON.stringify(status), { mode: 0o600 });
+  await rename(`${path}.new`, path);
 }

@@ -4,7 +4,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { KubernetesObject } from '#api/object';
-import type { Pod } from '#api/shapes/types/core-v1';
+import type { Pod, PodStatus } from '#api/shapes/types/core-v1';
 import { aborted, type Runnable } from '#base/lifecycle';
 import type { NodeContext } from './node-context.ts';
 import { identityOf } from './pod.ts';
@@ -16,6 +16,8 @@ export interface PodWorkers extends Runnable {
   /** Uids of the pods that the node has or is to have; what belongs to no other may be collected. */
   readonly owned: ReadonlySet<string>;
   pod(uid: string): Pod | undefined;
+  /** As it was last reported. */
+  status(uid: string): PodStatus | undefined;
 }
 
 interface Entry {
@@ -48,6 +50,10 @@ class Workers implements PodWorkers {
 
   pod(uid: string): Pod | undefined {
     return this.#entries.get(uid)?.pod;
+  }
+
+  status(uid: string): PodStatus | undefined {
+    return this.#entries.get(uid)?.worker.status;
   }
 
   async run(signal: AbortSignal): Promise<void> {

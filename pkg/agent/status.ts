@@ -12,14 +12,12 @@ import type {
 } from '#api/shapes/types/core-v1';
 import { formatTime } from '#base/clock';
 import { type DesiredPod, type Failure, mayRun, newestSandbox, type ObservedPod, restartTime } from './plan.ts';
-import { allContainersOf, historyOf, identityOf, initContainersOf, isActive, isSidecar, qosClassOf, restartPolicyOf } from './pod.ts';
+import { historyOf, identityOf, initContainersOf, isActive, isSidecar, qosClassOf, restartPolicyOf } from './pod.ts';
 import type { ContainerStatus } from './runtime/runtime.ts';
 
 export interface StatusInput {
   readonly observed: ObservedPod;
   readonly desired: DesiredPod;
-  /** What was reported last: conditions that stay as they are keep their time. */
-  readonly previous: PodStatus | undefined;
   /** The node's own addresses, the primary one first. */
   readonly hostAddresses: readonly string[];
   /** By container id: what the container wrote to its termination message path, or the end of its log. */
@@ -63,19 +61,19 @@ function addressesOf({ observed, desired, hostAddresses }: StatusInput): readonl
   const sandbox = newestSandbox(observed.sandboxes);
   if (desired.pod.spec.hostNetwork === true) return sandbox === undefined ? [] : hostAddresses.slice(0, 1);
   // A pod that has ended keeps the address that it had, as far as it is known.
-  return sandbox?.addresses.length ? sandbox.addresses : (reportedAddresses(desired.pod) ?? []);
+  return sandbox?.addresses.length ? sandbox.addresses : (reportedAddresses(desired.reported) ?? []);
 }
 
-function reportedAddresses(pod: Pod): readonly string[] | undefined {
-  const phase = pod.status?.phase;
-  return phase === 'Succeeded' || phase === 'Failed' ? pod.status?.podIPs?.map(({ ip }) => ip) : undefined;
+function reportedAddresses(reported: PodStatus | undefined): readonly string[] | undefined {
+  const ended = reported?.phase === 'Succeeded' || reported?.phase === 'Failed';
+  return ended ? reported.podIPs?.map(({ ip }) => ip) : undefined;
 }
 
 function containerStatus(input: StatusInput, container: Container, kind: 'init' | 'main'): ContainerStatusObject {
   const { observed, desired } = input;
   const history = historyOf(observed.containers, container.name).filter((run) => run.state !== 'Created');
   const [newest, before] = history;
-  const reported = desired.pod.status?.[kind === 'init' ? 'initContainerStatuses' : 'containerStatuses']?.find(
+  const reported = desired.reported?.[kind === 'init' ? 'initContainerStatuses' : 'containerStatuses']?.find(
     ({ name }) => name === container.name,
   );
   const base = { name: container.name, image: container.image ?? '', restartCount: newest?.attempt ?? reported?.restartCount ?? 0 };
@@ -205,10 +203,12 @@ function incompleteInit(observed: ObservedPod, pod: Pod): readonly string[] {
 function phaseOf(input: StatusInput, init: readonly ContainerStatusObject[], main: readonly ContainerStatusObject[]): string {
   const { desired, observed } = input;
   const { pod, outcome } = desired;
-  if (outcome !== undefined) return outcome.phase;
+  // A pod has ended when all of its containers have, those that were told to stop included.
+  const active = observed.containers.some(isActive);
+  if (outcome !== undefined) return active ? 'Running' : outcome.phase;
   if (observed.containers.length === 0) {
     // An ended pod whose containers are gone stays ended.
-    const reported = pod.status?.phase;
+    const reported = desired.reported?.phase;
     if (reported === 'Succeeded' || reported === 'Failed') return reported;
   }
   if (!initialized(input)) {
@@ -223,7 +223,7 @@ function phaseOf(input: StatusInput, init: readonly ContainerStatusObject[], mai
   if (running.length > 0) return 'Running';
   const final = desired.termination !== undefined || restartPolicyOf(pod) !== 'Always';
   const settled = pod.spec.containers.every((container) => !mayRun(pod, historyOf(observed.containers, container.name)[0]));
-  if (!final || !(settled || desired.termination !== undefined)) return 'Running';
+  if (active || !final || !(settled || desired.termination !== undefined)) return 'Running';
   return main.every(({ state }) => state?.terminated?.exitCode === 0) ? 'Succeeded' : 'Failed';
 }
 
@@ -289,21 +289,10 @@ function conditionsOf(
   return conditions.map((condition) => withTransition(condition, input));
 }
 
-function withTransition(condition: PodCondition, { previous, desired, now }: StatusInput): PodCondition {
+function withTransition(condition: PodCondition, { desired, now }: StatusInput): PodCondition {
   const before =
-    previous?.conditions?.find(({ type }) => type === condition.type) ??
+    desired.reported?.conditions?.find(({ type }) => type === condition.type) ??
     desired.pod.status?.conditions?.find(({ type }) => type === condition.type);
   const time = before !== undefined && before.status === condition.status ? before.lastTransitionTime : undefined;
   return { ...condition, lastTransitionTime: time ?? formatTime(now) };
-}
-
-/** Restarts by container name that the API reported of containers that had begun. */
-export function knownRestartsOf(pod: Pod): ReadonlyMap<string, number> {
-  const reported = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])];
-  const names = new Set(allContainersOf(pod).map(({ name }) => name));
-  return new Map(
-    reported
-      .filter(({ name, containerID }) => names.has(name) && containerID !== undefined && containerID !== '')
-      .map(({ name, restartCount }) => [name, restartCount]),
-  );
 }

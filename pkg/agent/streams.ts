@@ -44,7 +44,7 @@ export function createStreamOpener(options: StreamsOptions): StreamOpener {
   return async (target, signal) => {
     switch (target.$case) {
       case 'logs':
-        return { type: 'bytes', chunks: openLogs(target.value, podOf(target.value.podUid), node, signal) };
+        return { type: 'bytes', chunks: openLogs(target.value, podOf(target.value.podUid), options, signal) };
       case 'exec': {
         const { podUid, container, ...streams } = target.value;
         return upgrade(node.runtime.exec(running(podUid, container).id, streams));
@@ -74,17 +74,21 @@ function checkContainer(pod: Pod, name: string): void {
   }
 }
 
-function openLogs(request: LogStream, pod: Pod, node: NodeContext, signal: AbortSignal): AsyncIterable<Uint8Array> {
+function openLogs(request: LogStream, pod: Pod, { node, workers }: StreamsOptions, signal: AbortSignal): AsyncIterable<Uint8Array> {
   checkContainer(pod, request.container);
   const { uid, name } = identityOf(pod);
   const begun = historyOf(node.view.pod(uid).containers, request.container).filter(({ state }) => state !== 'Created');
   const run = request.previous ? begun[1] : begun[0];
   if (run === undefined) {
+    const status = workers.status(uid);
+    const known = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].find(
+      (one) => one.name === request.container,
+    );
     throw new StatusError(
       'BadRequest',
       request.previous
         ? `previous terminated container "${request.container}" in pod "${name}" not found`
-        : `container "${request.container}" in pod "${name}" is waiting to start`,
+        : `container "${request.container}" in pod "${name}" is waiting to start: ${known?.state?.waiting?.reason ?? 'ContainerCreating'}`,
     );
   }
   return readLogs({

@@ -8,10 +8,10 @@ import { messageOf } from '#base/errors';
 import type { NodeContext } from './node-context.ts';
 import { type DesiredPod, type ObservedPod, type Outcome, planPod, type Step } from './plan.ts';
 import { allContainersOf, gracePeriodOf, identityOf, isActive } from './pod.ts';
-import { readPodState, writePodState } from './pod-state.ts';
+import { readPodState, readReported, writePodState, writeReported } from './pod-state.ts';
 import { type ProbeKind, type Prober, startProber } from './probes/prober.ts';
 import type { ContainerStatus } from './runtime/runtime.ts';
-import { knownRestartsOf, podStatus } from './status.ts';
+import { podStatus } from './status.ts';
 import { carryOut, emptyMemory, refreshVolumes, type StepContext } from './steps.ts';
 import { readTerminationMessage } from './termination-messages.ts';
 
@@ -25,6 +25,8 @@ export interface PodWorker {
   objectsChanged(): void;
   /** Something of the pod has changed in the runtime. */
   wake(): void;
+  /** As it was last reported. */
+  readonly status: PodStatus | undefined;
   /** Resolves when nothing of the pod is left (true), or when the signal aborts (false). Never rejects. */
   run(signal: AbortSignal): Promise<boolean>;
 }
@@ -68,6 +70,10 @@ class Worker implements PodWorker {
     this.#startTime = node.clock.now();
     this.#lastStatus = pod.status?.phase === undefined ? undefined : pod.status;
     this.#takeTermination(pod);
+  }
+
+  get status(): PodStatus | undefined {
+    return this.#lastStatus;
   }
 
   update(pod: Pod): void {
@@ -140,6 +146,7 @@ class Worker implements PodWorker {
         } else {
           this.#startTime = state.startTime;
           this.#outcome = state.outcome ?? this.#outcome;
+          this.#lastStatus = (await readReported(directory)) ?? this.#lastStatus;
         }
         return;
       } catch (error) {
@@ -172,7 +179,7 @@ class Worker implements PodWorker {
       return step;
     }
     // Of a pod that is to go and of which nothing runs, all has been said.
-    if (this.#termination === undefined || observed.containers.length > 0) this.#publish(observed, desired);
+    if (this.#termination === undefined || observed.containers.length > 0) await this.#publish(observed, desired);
     if (step.type === 'Wait') return step;
     if (step.type === 'Finish') {
       await writePodState(this.#node.directories.pod(this.uid), { startTime: this.#startTime, outcome: step.outcome });
@@ -205,7 +212,7 @@ class Worker implements PodWorker {
       startTime: this.#startTime,
       outcome: this.#outcome,
       termination: this.#termination,
-      knownRestarts: knownRestartsOf(this.#pod),
+      reported: this.#lastStatus,
     };
   }
 
@@ -232,7 +239,7 @@ class Worker implements PodWorker {
     const { clock, events, metrics, runtime } = this.#node;
     const sandbox = this.#node.view.pod(this.uid).sandboxes.find(({ id }) => id === run.sandboxId);
     const address = this.#pod.spec.hostNetwork === true ? this.#node.node.addresses()[0] : sandbox?.addresses[0];
-    const reported = [...(this.#pod.status?.containerStatuses ?? []), ...(this.#pod.status?.initContainerStatuses ?? [])].find(
+    const reported = [...(this.#lastStatus?.containerStatuses ?? []), ...(this.#lastStatus?.initContainerStatuses ?? [])].find(
       ({ containerID }) => containerID?.endsWith(`//${run.id}`) === true,
     );
     return startProber({
@@ -263,12 +270,11 @@ class Worker implements PodWorker {
     for (const id of this.#messages.keys()) if (!containers.some((run) => run.id === id)) this.#messages.delete(id);
   }
 
-  #publish(observed: ObservedPod, desired: DesiredPod): void {
+  async #publish(observed: ObservedPod, desired: DesiredPod): Promise<void> {
     const { clock, metrics, node } = this.#node;
     const status = podStatus({
       observed,
       desired,
-      previous: this.#lastStatus,
       hostAddresses: node.addresses(),
       terminationMessages: this.#messages,
       runtimeName: node.runtimeName(),
@@ -279,15 +285,17 @@ class Worker implements PodWorker {
       const before = this.#lastStatus?.phase;
       if (before === undefined || before === 'Pending') metrics.podStartSeconds.observe((clock.now() - this.#startTime) / 1000);
     }
-    this.#report(status, false);
+    if (this.#report(status, false)) await writeReported(this.#node.directories.pod(this.uid), status).catch(() => undefined);
   }
 
-  #report(status: PodStatus, stopped: boolean): void {
+  /** Whether it says anything new. */
+  #report(status: PodStatus, stopped: boolean): boolean {
     const text = JSON.stringify([status, stopped]);
-    if (text === this.#reported) return;
+    if (text === this.#reported) return false;
     this.#reported = text;
     this.#lastStatus = status;
     this.#node.report({ ...identityOf(this.#pod), status, stopped });
+    return true;
   }
 
   #takeTermination(pod: Pod): void {
