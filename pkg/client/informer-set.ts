@@ -33,7 +33,7 @@ export class InformerSet implements Runnable {
       this.#informers.set(key, informer);
       this.#start?.(informer);
     }
-    return informer as Informer as Informer<T>;
+    return informer as Informer<T>;
   }
 
   /** The informer of this resource if somebody asked for it already. */

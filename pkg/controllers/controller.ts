@@ -4,6 +4,7 @@
  * any number of lost events, it comes again. What a key means and what to do is the single controller's; where it can, as a pure plan.
  */
 import { setMaxListeners } from 'node:events';
+import { deepEqual } from '#api/equality';
 import { groupResourceOf, type KubernetesObject, parseApiVersion, type ResourceType } from '#api/object';
 import type { Clock } from '#base/clock';
 import { messageOf, StatusError } from '#base/errors';
@@ -87,17 +88,23 @@ export function owned<T extends KubernetesObject>(resource: ResourceType<T>, own
   });
 }
 
-/** Any keys, had from the object as it is now and, when it changed, also as it was. */
+/**
+ * Any keys, had from the object as it is now and, when it changed, also as it was. `relevant` gives what of an object matters to the keys'
+ * reconcile: a change of nothing of it is passed over.
+ */
 export function mapped<T extends KubernetesObject>(
   resource: ResourceType<T>,
   keys: (object: T, informers: InformerSet) => readonly string[],
+  relevant?: (object: T) => unknown,
 ): Watch {
   return {
     resource,
     attach: (informers, enqueue) => {
-      informers.for(resource).onChange((change) => {
-        for (const key of keys(change.object, informers)) enqueue(key);
-        if (change.old !== undefined && change.old !== change.object) for (const key of keys(change.old, informers)) enqueue(key);
+      informers.for(resource).onChange(({ type, object, old }) => {
+        const changed = type === 'MODIFIED' && old !== undefined ? old : undefined;
+        if (changed !== undefined && relevant !== undefined && deepEqual(relevant(changed), relevant(object))) return;
+        for (const key of keys(object, informers)) enqueue(key);
+        if (changed !== undefined) for (const key of keys(changed, informers)) enqueue(key);
       });
     },
   };

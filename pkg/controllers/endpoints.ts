@@ -6,7 +6,7 @@ import type { EndpointAddress, EndpointSubset, Endpoints, Pod, Service } from '#
 import { hasReason } from '#base/errors';
 import { splitKey } from '#client/informer';
 import { defineController, mapped, own } from './controller.ts';
-import { podsOf, servicesSelecting } from './endpointslice/endpointslice.ts';
+import { answering, podsOf, servicesSelecting } from './endpointslice/endpointslice.ts';
 import { hasEndpoints, isHeadless, portsFor } from './endpointslice/plan.ts';
 import { controllerReference } from './owner.ts';
 import { isReady, isTerminal } from './pod-state.ts';
@@ -16,7 +16,7 @@ const mostAddresses = 1000;
 
 export const endpointsController = defineController({
   name: 'endpoint',
-  watches: () => [own(services), own(endpoints), mapped(pods, servicesSelecting)],
+  watches: () => [own(services), own(endpoints), mapped(pods, servicesSelecting, answering)],
   reconcile: async (key, { client, store }) => {
     const service = store(services).get(key);
     if (service === undefined || service.metadata.deletionTimestamp !== undefined || !hasEndpoints(service)) return undefined;

@@ -136,5 +136,5 @@ function conditionsOf({ objects, errors }: Left): Omit<NamespaceCondition, 'last
 function count(names: readonly string[]): [string, number][] {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return [...counts].toSorted();
+  return [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

@@ -23,10 +23,13 @@ export const podCollection = defineController({
   watches: () => [
     own(pods),
     mapped(pods, (pod) => (isTerminal(pod) ? [endedKey] : [])),
-    mapped(nodes, ({ metadata }, informers) =>
-      podsByNode(informers)
-        .byIndex('node', metadata.name ?? '')
-        .map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`),
+    mapped(
+      nodes,
+      ({ metadata }, informers) =>
+        podsByNode(informers)
+          .byIndex('node', metadata.name ?? '')
+          .map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`),
+      ({ metadata }) => metadata.uid,
     ),
   ],
   indexes: (informers) => {

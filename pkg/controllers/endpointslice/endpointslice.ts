@@ -7,11 +7,12 @@ import { hasReason, messageOf } from '#base/errors';
 import { type Informer, keyOf } from '#client/informer';
 import type { InformerSet } from '#client/informer-set';
 import { defineController, mapped, own } from '../controller.ts';
+import { isReady } from '../pod-state.ts';
 import { hasEndpoints, managedBy, managedByLabel, planEndpointSlices, serviceNameLabel } from './plan.ts';
 
 export const endpointslice = defineController({
   name: 'endpointslice',
-  watches: () => [own(services), mapped(pods, servicesSelecting), mapped(endpointSlices, serviceOf)],
+  watches: () => [own(services), mapped(pods, servicesSelecting, answering), mapped(endpointSlices, serviceOf)],
   reads: [nodes],
   indexes: (informers) => informers.for(endpointSlices).addIndex('service', serviceOf),
   reconcile: async (key, context) => {
@@ -61,6 +62,13 @@ export function servicesSelecting(pod: Pod, informers: InformerSet): string[] {
     .byIndex('namespace', pod.metadata.namespace ?? '')
     .filter((service) => hasEndpoints(service) && matchesSelector(selectorOfLabels(service.spec.selector ?? {}), pod.metadata.labels))
     .map(keyOf);
+}
+
+/** What of a pod a Service's endpoints depend on. */
+export function answering(pod: Pod): unknown {
+  const { labels, deletionTimestamp, uid } = pod.metadata;
+  const { podIP, podIPs, phase } = pod.status ?? {};
+  return [uid, labels, deletionTimestamp !== undefined, pod.spec.nodeName, podIP, podIPs, phase, isReady(pod)];
 }
 
 function serviceOf(slice: KubernetesObject): string[] {

@@ -8,14 +8,17 @@ import { formatTime } from '#base/clock';
 import { hasReason } from '#base/errors';
 import { keyOf } from '#client/informer';
 import { podsByNode } from '#client/pod-index';
-import { defineController, mapped, type ReconcileContext } from '../controller.ts';
+import { defineController, mapped, own, type ReconcileContext } from '../controller.ts';
 import { isReady, isTerminal } from '../pod-state.ts';
 import { planTaints, readinessOf } from './plan.ts';
 
 export const nodeLifecycle = defineController({
   name: 'node',
-  // Whether one node is evicted depends on the others: a change of readiness looks at all.
-  watches: () => [mapped(nodes, (_node, informers) => informers.for(nodes).list().map(keyOf))],
+  watches: () => [
+    own(nodes),
+    // Whether pods are driven off one node depends on the others: a change of readiness looks at all.
+    mapped(nodes, (_node, informers) => informers.for(nodes).list().map(keyOf), readinessOf),
+  ],
   reads: [pods],
   indexes: podsByNode,
   reconcile: async (key, context) => {
