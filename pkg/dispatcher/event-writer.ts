@@ -90,9 +90,11 @@ export function createEventWriter(client: Client, log: Logger): EventWriter {
   };
 }
 
+/** Begins with the time, as Kubernetes' names of events do: tools that sort by whole seconds keep the order of a list among equals. */
 function nameOf({ involvedObject, type, reason, message, firstTime, component }: ReportedEvent): string {
   const identity = JSON.stringify([involvedObject.uid, involvedObject.fieldPath, type, reason, message, firstTime, component]);
-  return `${(involvedObject.name ?? '').slice(0, 230)}.${createHash('sha256').update(identity).digest('hex').slice(0, 16)}`;
+  const hash = createHash('sha256').update(identity).digest('hex').slice(0, 8);
+  return `${(involvedObject.name ?? '').slice(0, 230)}.${firstTime.toString(16).padStart(11, '0')}${hash}`;
 }
 
 /** An event about the node itself gets its uid, which agents do not know. */
