@@ -85,8 +85,8 @@ export class TestNode {
       report: (report) => this.reports.push(report),
     };
     const assignments: Assignments = {
-      held: { incarnation: 'test', revision: 1, refusedBelow: 0 },
-      welcome: async () => undefined,
+      held: { incarnation: 'test', era: 'first', revision: 1, restoredEra: '' },
+      welcome: () => undefined,
       offer: async () => ({ accepted: true }),
       get: find,
       list: (resource) => [...this.#objects.values()].filter((entry) => entry.resource === resource).flatMap(({ object }) => object ?? []),

@@ -7,6 +7,7 @@ import { status as grpcStatus, Server, type ServerDuplexStream, type ServerUnary
 import type { Registry } from 'prom-client';
 import type { KubernetesObject } from '#api/object';
 import { nodes as nodesResource } from '#api/shapes/resources';
+import { backoffDelay } from '#base/backoff';
 import type { Clock } from '#base/clock';
 import { messageOf, StatusError } from '#base/errors';
 import { aborted, type Runnable } from '#base/lifecycle';
@@ -17,6 +18,7 @@ import type { NodeConnector } from '#client/node-connector';
 import { type AgentMessage, AgentService, EnrollmentService, type EnrollResponse, type Hello, type TunnelData } from '#rpc/generated/agent';
 import { createDispatcherMetrics } from './dispatcher-metrics.ts';
 import { createEnrollment, type NodeCertificateAuthority } from './enrollment.ts';
+import { beginEra, type Eras } from './eras.ts';
 import { createEventWriter } from './event-writer.ts';
 import { AssignmentSources } from './node-assignments.ts';
 import { type Call, codeOf, NodeSession, protocolVersion, type SessionServices } from './node-session.ts';
@@ -34,6 +36,8 @@ export interface DispatcherOptions {
   readonly serving: ServingPair;
   /** Of the store. */
   readonly incarnation: string;
+  /** The newest revision when this server opened the store, before it wrote anything; what a read at the beginning gives, unless given. */
+  readonly openedAt?: number;
   /** Names the cluster to its nodes; the store's incarnation at the beginning, unless given. */
   readonly clusterId?: string;
   /** All addresses unless given. */
@@ -72,17 +76,23 @@ class AgentDispatcher implements Dispatcher {
   readonly #server: Server;
   readonly #certificates: ServingCertificates;
   readonly #streams: Streams;
-  readonly #services: SessionServices;
+  readonly #services: Omit<SessionServices, 'eras'>;
   readonly #sessions = new Map<string, NodeSession>();
   readonly #silences = new Map<string, { cancel(): void }>();
   readonly #encoded = new WeakMap<KubernetesObject, Uint8Array>();
   readonly #metrics;
+  /** Sessions begin when the era has. */
+  readonly #era: Promise<Eras>;
+  #beginEra: (eras: Eras) => void = () => undefined;
   #listening = false;
   #stopped = false;
 
   constructor(options: DispatcherOptions) {
     const { client, clock, log } = options;
     this.#options = options;
+    this.#era = new Promise((resolve) => {
+      this.#beginEra = resolve;
+    });
     this.#metrics = createDispatcherMetrics(options.registry);
     this.#certificates = new ServingCertificates(options.serving, options.authority.certificatePem);
     const nodes = createNodeObjects({ client, clusterCidr: options.clusterCidr, clock, log });
@@ -165,6 +175,7 @@ class AgentDispatcher implements Dispatcher {
         for (const session of this.#sessions.values()) session.note(informer, object, old);
       }),
     );
+    await this.#openEra(signal);
     await this.#watchSilence(signal);
     await aborted(signal);
     this.#stopped = true;
@@ -172,6 +183,20 @@ class AgentDispatcher implements Dispatcher {
     for (const timer of this.#silences.values()) timer.cancel();
     for (const session of [...this.#sessions.values()]) session.end(new StatusError('ServiceUnavailable', 'the server is stopping'));
     this.#server.forceShutdown();
+  }
+
+  async #openEra(signal: AbortSignal): Promise<void> {
+    const { client, clock, log } = this.#options;
+    for (let failures = 0; !signal.aborted; failures++) {
+      try {
+        const openedAt = this.#options.openedAt ?? Number((await client.list(nodesResource, { limit: 1 })).metadata.resourceVersion ?? 0);
+        this.#beginEra(await beginEra(client, openedAt));
+        return;
+      } catch (error) {
+        log.warn('the era of the store is not written yet; agents wait', { error: messageOf(error) });
+        await clock.sleep(backoffDelay({ initial: 100, maximum: 5000 }, failures), signal).catch(() => undefined);
+      }
+    }
   }
 
   /** Nodes that were connected to this server before it was started anew, and do not come back. */
@@ -205,12 +230,21 @@ class AgentDispatcher implements Dispatcher {
       return;
     }
     let session: NodeSession | undefined;
+    let greeted = false;
+    let over = false;
     call.on('data', (message: AgentMessage) => {
       if (session !== undefined) session.take(message);
-      else if (message.message?.$case === 'hello') session = this.#begin(call, message.message.value, identity.nodeName);
-      else refuse(call, new StatusError('BadRequest', 'the first message must be Hello'));
+      else if (message.message?.$case === 'hello' && !greeted) {
+        const hello = message.message.value;
+        greeted = true;
+        // Before Welcome an agent says nothing but Hello.
+        void this.#era.then((eras) => {
+          if (!over) session = this.#begin(call, hello, identity.nodeName, eras);
+        });
+      } else refuse(call, new StatusError('BadRequest', 'the first message must be Hello'));
     });
     const onEnd = (): void => {
+      over = true;
       session?.close();
       if (session !== undefined) this.#forget(session);
     };
@@ -218,7 +252,7 @@ class AgentDispatcher implements Dispatcher {
     call.on('error', onEnd);
   }
 
-  #begin(call: Call, hello: Hello, nodeName: string): NodeSession | undefined {
+  #begin(call: Call, hello: Hello, nodeName: string, eras: Eras): NodeSession | undefined {
     if (this.#stopped) {
       refuse(call, new StatusError('ServiceUnavailable', 'the server is stopping'));
       return undefined;
@@ -242,7 +276,7 @@ class AgentDispatcher implements Dispatcher {
       this.#metrics.fenced.inc();
       older.end(new StatusError('Conflict', 'a newer session of this node has begun'));
     }
-    const session = new NodeSession(randomUUID(), nodeName, call, hello, this.#services, this.#encoded);
+    const session = new NodeSession(randomUUID(), nodeName, call, hello, { ...this.#services, eras }, this.#encoded);
     this.#sessions.set(nodeName, session);
     this.#metrics.sessions.set(this.#sessions.size);
     this.#silences.get(nodeName)?.cancel();

@@ -1,6 +1,6 @@
 /**
  * One session with one node's agent: assignments out, reports in. Invariant: a fenced session writes nothing more, and a snapshot is not sent before the
- * cache shows at least what the store had when the session began and what the agent has already acted on.
+ * cache shows at least what the store had when the session began, which is all that the agent can have acted on.
  */
 import { status as grpcStatus, type ServerDuplexStream } from '@grpc/grpc-js';
 import type { KubernetesObject } from '#api/object';
@@ -13,6 +13,7 @@ import type { Client } from '#client/client';
 import type { Informer } from '#client/informer';
 import type { AgentMessage, ClusterConfiguration, Hello, ServerMessage, StatusBatch } from '#rpc/generated/agent';
 import type { DispatcherMetrics } from './dispatcher-metrics.ts';
+import type { Eras } from './eras.ts';
 import { type EventWriter, withNode } from './event-writer.ts';
 import { type AssignedEntry, type AssignmentSources, NodeAssignments } from './node-assignments.ts';
 import type { NodeObjects } from './nodes.ts';
@@ -28,6 +29,7 @@ export interface SessionServices {
   readonly events: EventWriter;
   readonly metrics: DispatcherMetrics;
   readonly incarnation: string;
+  readonly eras: Eras;
   readonly cluster: Omit<ClusterConfiguration, 'podCidr'>;
   readonly heartbeatMilliseconds: number;
   /** A session that is silent for this long is over. */
@@ -55,6 +57,7 @@ export class NodeSession {
   readonly #encoded: WeakMap<KubernetesObject, Uint8Array>;
   #node: Node | undefined;
   #synchronized = false;
+  #refused = false;
   #revision = 0;
   #lastHeard: number;
   #reports: Promise<void> = Promise.resolve();
@@ -79,7 +82,7 @@ export class NodeSession {
 
   /** Until the session is over. Throws `StatusError` when it cannot begin. */
   async run(): Promise<void> {
-    const { nodes, cluster, clock, incarnation, heartbeatMilliseconds, silenceMilliseconds } = this.#services;
+    const { nodes, cluster, clock, eras, incarnation, heartbeatMilliseconds, silenceMilliseconds } = this.#services;
     this.#node = await nodes.register(this.nodeName, JSON.parse(Buffer.from(this.#hello.node).toString('utf8')) as Node);
     const truth = await this.#consistentPods();
     this.#revision = truth.revision;
@@ -92,6 +95,9 @@ export class NodeSession {
         cluster: { ...cluster, podCidr: this.#node.spec?.podCIDR ?? '' },
         incarnation,
         revision: BigInt(truth.revision),
+        era: eras.current,
+        diverged: this.#hello.incarnation === incarnation && eras.diverged(this.#hello.era, Number(this.#hello.revision)),
+        restoredEra: eras.restored,
       },
     });
     this.#every('silence', heartbeatMilliseconds, () => {
@@ -130,6 +136,8 @@ export class NodeSession {
         return;
       case 'refused':
         this.#services.metrics.refused.inc();
+        if (this.#refused) return;
+        this.#refused = true;
         this.#services.log.error('an agent refuses its assignments', { node: this.nodeName, reason: message.value.reason });
         void this.#services.events.write(this.nodeName, this.#refusalEvent(message.value.reason));
         return;
@@ -168,21 +176,10 @@ export class NodeSession {
 
   /** Waits until the caches are new enough, then sends all that the node should have. */
   async #synchronize(truth: { revision: number; versions: ReadonlyMap<string, number> }): Promise<void> {
-    const { sources, log, incarnation } = this.#services;
+    const { sources } = this.#services;
     const { signal } = this.#stop;
     for (const informer of sources.all) await informer.until(() => informer.hasSynced, signal);
-    const acted = Number(this.#hello.revision);
-    if (this.#hello.incarnation === incarnation && acted > truth.revision) {
-      log.error('the store is older than what a node has acted on; nothing is sent to it until the store has come further', {
-        node: this.nodeName,
-        store: truth.revision,
-        node_revision: acted,
-      });
-      await sources.pods.until(() => Number(sources.pods.revision) >= acted, signal);
-      this.#revision = Number(sources.pods.revision);
-    } else {
-      await sources.pods.until(() => this.#cacheShows(truth), signal);
-    }
+    await sources.pods.until(() => this.#cacheShows(truth), signal);
     const entries = this.#assignments.snapshot();
     this.#synchronized = true;
     this.#sendAssignments(entries, true);

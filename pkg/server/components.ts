@@ -35,6 +35,8 @@ export interface ComponentsOptions {
   readonly domain: string;
   /** Of the store. */
   readonly incarnation: string;
+  /** Its newest revision when it was opened. */
+  readonly openedAt: number;
 }
 
 export interface Components {
@@ -90,6 +92,7 @@ export async function createComponents(options: ComponentsOptions): Promise<Comp
     authority: pki.authority,
     serving: pki.serving,
     incarnation,
+    openedAt: options.openedAt,
     ...(host === undefined ? {} : { host }),
     port: options.agentPort,
     clusterCidr,

@@ -152,6 +152,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       serviceCidr,
       domain,
       incarnation: backend.incarnation,
+      openedAt: cache.revision,
     });
     const ping: HealthCheck = { name: 'ping', check: () => undefined };
     const storage: HealthCheck = { name: 'storage', check: async () => void (await backend.revision()) };

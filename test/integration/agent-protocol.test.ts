@@ -5,40 +5,39 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { createAgent } from '#agent/agent';
-import type { Network } from '#agent/network-keeper';
-import { FakeMachine, FakeRuntime } from '#agent/runtime/fake/fake-runtime';
+import type { FakeMachine } from '#agent/runtime/fake/fake-runtime';
 import type { FakeScript } from '#agent/runtime/fake/script';
-import { configMaps, events, nodes, pods, secrets } from '#api/shapes/resources';
-import type { Pod } from '#api/shapes/types/core-v1';
-import { formatTime, systemClock } from '#base/clock';
+import { configMaps, events, nodes, pods } from '#api/shapes/resources';
 import type { Client } from '#client/client';
-import { authorityHash, formatJoinToken, generateTokenParts } from '#rpc/join-token';
 import { type RunningServer, startServer } from '#server/server';
+import {
+  createPod,
+  isRunning,
+  makeJoinToken,
+  type SimulatedAgent,
+  startSimulatedAgent,
+  until,
+  untilNodeReady,
+  untilPod,
+} from '../harness/simulated-agent.ts';
 
 const script: FakeScript = {
   images: {
     'berth.local/hello:1': { present: true, containers: [{ output: ['hello', 'world'] }] },
     'berth.local/once:1': { present: true, containers: [{ exitAfterMilliseconds: 50, output: ['done'] }] },
+    'berth.local/twice:1': { present: true, containers: [{ exitAfterMilliseconds: 300, exitCode: 1 }, {}] },
   },
 };
 
-const noNetwork = (): Network => ({
-  dnsAddress: '10.42.0.1',
-  setup: async () => undefined,
-  apply: async () => [],
-  close: async () => undefined,
-});
-
-let home: string;
+let folder: string;
 let server: RunningServer;
 let client: Client;
-const running: { stop: AbortController; done: Promise<void> }[] = [];
+const running: SimulatedAgent[] = [];
 
 beforeAll(async () => {
-  home = await mkdtemp(join(tmpdir(), 'agent-protocol-'));
+  folder = await mkdtemp(join(tmpdir(), 'agent-protocol-'));
   server = await startServer({
-    home: join(home, 'server'),
+    home: join(folder, 'server'),
     store: 'memory',
     host: '127.0.0.1',
     port: 0,
@@ -48,82 +47,23 @@ beforeAll(async () => {
   client = server.client();
 }, 30_000);
 afterEach(async () => {
-  for (const agent of running.splice(0)) {
-    agent.stop.abort();
-    await agent.done;
-  }
+  for (const agent of running.splice(0)) await agent.stop();
 });
 afterAll(async () => {
   await server.stop();
-  await rm(home, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
 });
 
-async function token(expires = 600_000): Promise<string> {
-  const { id, secret } = generateTokenParts();
-  await client.create(secrets, {
-    metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },
-    type: 'bootstrap.kubernetes.io/token',
-    stringData: {
-      'token-id': id,
-      'token-secret': secret,
-      'usage-bootstrap-authentication': 'true',
-      expiration: formatTime(Date.now() + expires),
-    },
-  });
-  return formatJoinToken({ id, secret, authorityHash: authorityHash(server.authority.certificatePem) });
+function agentOf(nodeName: string, options: { token?: string; machine?: FakeMachine; home?: string } = {}): SimulatedAgent {
+  const agent = startSimulatedAgent({ folder, nodeName, servers: [`127.0.0.1:${server.agentPort}`], script, ...options });
+  running.push(agent);
+  return agent;
 }
 
-function startAgent(
-  nodeName: string,
-  options: { token?: string; machine?: FakeMachine; home?: string } = {},
-): {
-  stop: AbortController;
-  done: Promise<void>;
-  machine: FakeMachine;
-} {
-  const machine = options.machine ?? new FakeMachine();
-  const stop = new AbortController();
-  const agent = createAgent({
-    home: options.home ?? join(home, nodeName),
-    servers: [`127.0.0.1:${server.agentPort}`],
-    ...(options.token === undefined ? {} : { token: options.token }),
-    nodeName,
-    simulated: new FakeRuntime({ clock: systemClock, script, machine, instance: nodeName }),
-    network: noNetwork,
-  });
-  const done = agent.run(stop.signal);
-  const started = { stop, done, machine };
-  running.push(started);
-  return started;
-}
-
-async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  const deadline = performance.now() + 10_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > deadline) throw new Error(`it did not come to this: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-const nodeReady = (name: string) =>
-  until(`node ${name} is ready`, async () => {
-    const node = await client.find(nodes, { name });
-    return node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && node;
-  });
-
-const podThat = (name: string, holds: (pod: Pod) => boolean) =>
-  until(`pod ${name}`, async () => {
-    const pod = await client.find(pods, { namespace: 'default', name });
-    return pod !== undefined && holds(pod) && pod;
-  });
-
-async function createPod(name: string, nodeName: string, image = 'berth.local/hello:1', more: Partial<Pod['spec']> = {}): Promise<Pod> {
-  return client.create(pods, {
-    metadata: { name, namespace: 'default' },
-    spec: { nodeName, containers: [{ name: 'main', image }], ...more },
-  });
+async function joined(nodeName: string): Promise<SimulatedAgent> {
+  const agent = agentOf(nodeName, { token: await makeJoinToken(server) });
+  await untilNodeReady(client, nodeName);
+  return agent;
 }
 
 /** Over the real face, as kubectl asks. */
@@ -143,17 +83,15 @@ async function fetchLog(pod: string, query: string): Promise<{ code: number | un
   return { code: response.statusCode, body: await text(response) };
 }
 
-const isRunning = (pod: Pod): boolean => pod.status?.phase === 'Running';
-
 describe('an agent and a server', () => {
   test('a node joins with a token, gets its range of addresses, and runs a pod from beginning to end', async () => {
-    const agent = startAgent('first', { token: await token() });
-    const node = await nodeReady('first');
+    const agent = await joined('first');
+    const node = await client.get(nodes, { name: 'first' });
     expect(node.spec?.podCIDR).toMatch(/^10\.42\.\d+\.0\/24$/);
     expect(node.metadata.labels).toMatchObject({ 'kubernetes.io/hostname': 'first', 'kubernetes.io/os': 'linux' });
 
-    await createPod('web', 'first');
-    const pod = await podThat('web', isRunning);
+    await createPod(client, 'web', 'first');
+    const pod = await untilPod(client, 'web', isRunning);
     expect(pod.status?.containerStatuses?.[0]).toMatchObject({ ready: true, restartCount: 0 });
     expect(pod.status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
     const seen = await until('events', async () => {
@@ -168,54 +106,61 @@ describe('an agent and a server', () => {
   }, 20_000);
 
   test('logs come through the tunnel; following ends with the container', async () => {
-    startAgent('logs', { token: await token() });
-    await nodeReady('logs');
-    const pod = await createPod('once', 'logs', 'berth.local/once:1', { restartPolicy: 'Never' });
-    await podThat('once', ({ status }) => status?.phase === 'Succeeded');
-    expect(pod.metadata.uid).toBeDefined();
+    await joined('logs');
+    await createPod(client, 'once', 'logs', 'berth.local/once:1', { restartPolicy: 'Never' });
+    await untilPod(client, 'once', ({ status }) => status?.phase === 'Succeeded');
     expect(await fetchLog('once', 'follow=true')).toEqual({ code: 200, body: 'done\n' });
     expect(await fetchLog('once', 'container=nope')).toMatchObject({ code: 400 });
     expect(await fetchLog('once', 'previous=true')).toMatchObject({ code: 400 });
   }, 20_000);
 
-  test('a pod gets its config map when it appears, and secrets reach only the node that needs them', async () => {
-    startAgent('config', { token: await token() });
-    await nodeReady('config');
-    await createPod('configured', 'config', 'berth.local/hello:1', {
+  test('a pod starts as soon as the config map that it waits for appears', async () => {
+    await joined('config');
+    await createPod(client, 'configured', 'config', 'berth.local/hello:1', {
       containers: [{ name: 'main', image: 'berth.local/hello:1', envFrom: [{ configMapRef: { name: 'settings' } }] }],
     });
-    await podThat('configured', ({ status }) => status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError');
+    await untilPod(
+      client,
+      'configured',
+      ({ status }) => status?.containerStatuses?.[0]?.state?.waiting?.reason === 'CreateContainerConfigError',
+    );
     await client.create(configMaps, { metadata: { name: 'settings', namespace: 'default' }, data: { a: 'b' } });
-    await podThat('configured', isRunning);
+    await untilPod(client, 'configured', isRunning);
   }, 20_000);
 
-  test('an agent that is killed and started again stops nothing, with or without a server', async () => {
-    const agent = startAgent('again', { token: await token() });
-    await nodeReady('again');
-    await createPod('steady', 'again');
-    const before = await podThat('steady', isRunning);
-    agent.stop.abort();
-    await agent.done;
-    startAgent('again', { machine: agent.machine });
-    await nodeReady('again');
+  test('an agent that is started again keeps every container', async () => {
+    const agent = await joined('again');
+    await createPod(client, 'steady', 'again');
+    const before = await untilPod(client, 'steady', isRunning);
+    await agent.stop();
+    agentOf('again', { machine: agent.machine });
     await client.patch(pods, { namespace: 'default', name: 'steady' }, 'merge', { metadata: { labels: { touched: 'yes' } } });
-    const after = await podThat('steady', isRunning);
+    await untilNodeReady(client, 'again');
+    const after = await untilPod(client, 'steady', isRunning);
     expect(after.status?.containerStatuses?.[0]?.containerID).toBe(before.status?.containerStatuses?.[0]?.containerID);
     expect(agent.machine.containers.size).toBe(1);
   }, 20_000);
 
-  test('a wrong token, an old one, and a name that another machine has are refused with what to do', async () => {
-    const good = await token();
+  test('a wrong token, an old one, another cluster, and a name that another machine has are refused with what to do', async () => {
+    const good = await makeJoinToken(server);
     const wrong = good.replace(/^(berth1\.\w+\.)\w+/, `$1${'a'.repeat(16)}`);
-    await expect(startAgent('stranger', { token: wrong }).done).rejects.toThrow('berth token create');
-    await expect(startAgent('stranger', { token: await token(-1000) }).done).rejects.toThrow('expired');
+    const refusal = (nodeName: string, options: { token: string; home?: string }): Promise<void> =>
+      startSimulatedAgent({ folder, nodeName, servers: [`127.0.0.1:${server.agentPort}`], script, ...options }).done;
+    await expect(refusal('stranger', { token: wrong })).rejects.toThrow('berth token create');
+    await expect(refusal('stranger', { token: await makeJoinToken(server, -1000) })).rejects.toThrow('expired');
     const elsewhere = good.replace(/[0-9a-f]{64}$/, 'f'.repeat(64));
-    await expect(startAgent('stranger', { token: elsewhere }).done).rejects.toThrow('does not belong to the cluster of this token');
-    running.length = 0;
-    startAgent('taken', { token: good });
-    await nodeReady('taken');
-    const other = startAgent('taken', { token: await token(), home: join(home, 'taken-elsewhere') });
-    await expect(other.done).rejects.toThrow('choose another name');
-    running.pop();
+    await expect(refusal('stranger', { token: elsewhere })).rejects.toThrow('does not belong to the cluster of this token');
+    await joined('taken');
+    await expect(refusal('taken', { token: good, home: join(folder, 'elsewhere') })).rejects.toThrow('choose another name');
+  }, 20_000);
+
+  test('of two agents of one node the newer has the session, and both keep what runs', async () => {
+    const agent = await joined('twin');
+    await createPod(client, 'double', 'twin');
+    await untilPod(client, 'double', isRunning);
+    // The same home, as an agent that was thought dead and is not.
+    agentOf('twin', { machine: agent.machine });
+    await until('the node is still ready', async () => (await untilNodeReady(client, 'twin')) !== undefined);
+    expect(agent.machine.containers.size).toBe(1);
   }, 20_000);
 });

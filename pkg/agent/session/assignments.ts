@@ -9,7 +9,7 @@ import type { KubernetesObject } from '#api/object';
 import { codeOf } from '#base/errors';
 import type { Logger } from '#base/logging';
 import { writeDurably } from '../durable-file.ts';
-import { afterWelcome, type Held, type Offer, reasonToRefuse } from './judge.ts';
+import { type Held, type Offer, reasonToRefuse, type StoreState } from './judge.ts';
 
 export interface AssignedObject {
   /** Resource across groups: `pods`, `endpointslices.discovery.k8s.io`. */
@@ -29,8 +29,8 @@ export type Acceptance = { readonly accepted: true } | { readonly accepted: fals
 
 export interface Assignments {
   readonly held: Held;
-  /** Takes in what a server said of its store when the session began; what it means is kept on disk. */
-  welcome(offer: Offer): Promise<void>;
+  /** Takes in what a server said of its store when the session began: it holds for all that is offered until the next. */
+  welcome(store: StoreState): void;
   /** Resolves when it is on disk, in memory, and the listeners have been told; or with the reason why it is not accepted. One at a time. */
   offer(change: AssignmentChange): Promise<Acceptance>;
   get(resource: string, namespace: string, name: string): KubernetesObject | undefined;
@@ -40,7 +40,9 @@ export interface Assignments {
   close(): Promise<void>;
 }
 
-type Line = (Offer & { readonly snapshot?: boolean; readonly objects: readonly AssignedObject[] }) | { readonly refusedBelow: number };
+interface Line extends Held {
+  readonly objects: readonly AssignedObject[];
+}
 
 const rewriteAfter = 4 * 1024 * 1024;
 
@@ -60,7 +62,8 @@ class DiskAssignments implements Assignments {
   readonly #path: string;
   readonly #objects = new Map<string, Map<string, AssignedObject>>();
   readonly #listeners: ((changed: readonly AssignedObject[]) => void)[] = [];
-  #held: Held = { incarnation: '', revision: 0, refusedBelow: 0 };
+  #held: Held = { incarnation: '', era: '', revision: 0, restoredEra: '' };
+  #store: StoreState = { era: '', diverged: false, restoredEra: '' };
   #file: FileHandle | undefined;
   #appended = 0;
 
@@ -99,25 +102,23 @@ class DiskAssignments implements Assignments {
     log.info('taken up from disk', { pods: this.list('pods').length, revision: this.#held.revision });
   }
 
-  async welcome(offer: Offer): Promise<void> {
-    const held = afterWelcome(this.#held, offer);
-    if (held.refusedBelow === this.#held.refusedBelow) return;
-    await this.#append({ refusedBelow: held.refusedBelow });
-    this.#held = held;
+  welcome(store: StoreState): void {
+    this.#store = store;
   }
 
   async offer(change: AssignmentChange): Promise<Acceptance> {
-    const reason = reasonToRefuse(this.#held, change);
+    const reason = reasonToRefuse(this.#held, this.#store, change);
     if (reason !== undefined) return { accepted: false, reason };
     const { incarnation, revision, snapshot } = change;
     const differing = change.objects.filter((entry) => this.#differs(entry));
     const gone = snapshot ? this.#missingFrom(change.objects) : [];
     const changed = [...differing, ...gone];
-    if (changed.length > 0 || revision !== this.#held.revision || incarnation !== this.#held.incarnation) {
+    const { era, restoredEra } = this.#store;
+    if (changed.length > 0 || revision !== this.#held.revision || incarnation !== this.#held.incarnation || era !== this.#held.era) {
       const forgetsSecret = changed.some(
         ({ resource, namespace, name }) => resource === 'secrets' && this.get(resource, namespace, name) !== undefined,
       );
-      const line: Line = { incarnation, revision, objects: changed };
+      const line: Line = { incarnation, era, revision, restoredEra, objects: changed };
       if (forgetsSecret || this.#appended > rewriteAfter) {
         this.#take(line);
         await this.#rewrite();
@@ -165,10 +166,6 @@ class DiskAssignments implements Assignments {
   }
 
   #take(line: Line): void {
-    if ('refusedBelow' in line) {
-      this.#held = { ...this.#held, refusedBelow: line.refusedBelow };
-      return;
-    }
     for (const entry of line.objects) {
       let entries = this.#objects.get(entry.resource);
       if (entries === undefined) {
@@ -179,12 +176,8 @@ class DiskAssignments implements Assignments {
       if (entry.object === undefined) entries.delete(key);
       else entries.set(key, entry);
     }
-    // What was accepted ends a refusal: it came with the jump of a restore.
-    this.#held = {
-      incarnation: line.incarnation,
-      revision: line.revision,
-      refusedBelow: line.revision >= this.#held.refusedBelow ? 0 : this.#held.refusedBelow,
-    };
+    const { incarnation, era, revision, restoredEra } = line;
+    this.#held = { incarnation, era, revision, restoredEra };
   }
 
   async #append(line: Line): Promise<void> {
@@ -199,12 +192,9 @@ class DiskAssignments implements Assignments {
   }
 
   async #rewrite(): Promise<void> {
-    const { incarnation, revision, refusedBelow } = this.#held;
-    const objects = [...this.#objects.values()].flatMap((entries) => [...entries.values()]);
-    const lines: Line[] = [{ incarnation, revision, objects }];
-    if (refusedBelow > 0) lines.push({ refusedBelow });
+    const line: Line = { ...this.#held, objects: [...this.#objects.values()].flatMap((entries) => [...entries.values()]) };
     await this.close();
-    await writeDurably(this.#path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''), 0o600);
+    await writeDurably(this.#path, `${JSON.stringify(line)}\n`, 0o600);
     this.#appended = 0;
   }
 }

@@ -3,9 +3,18 @@
 export interface Held {
   /** Empty: nothing was ever accepted. */
   readonly incarnation: string;
+  readonly era: string;
   readonly revision: number;
-  /** Set once a server showed an older store: nothing below this revision is accepted any more. */
-  readonly refusedBelow: number;
+  /** The newest restore of the store that was accepted; empty: none. */
+  readonly restoredEra: string;
+}
+
+/** What a server said of its store when the session began. */
+export interface StoreState {
+  readonly era: string;
+  /** It has less of our era than we have acted on. */
+  readonly diverged: boolean;
+  readonly restoredEra: string;
 }
 
 export interface Offer {
@@ -13,11 +22,8 @@ export interface Offer {
   readonly revision: number;
 }
 
-/** Ordinary writes do not come this far between two sessions; a deliberate restore raises the revision by much more. */
-export const restoreJump = 1_000_000;
-
 /** Undefined: accept. Otherwise the reason to refuse, which says what to do. */
-export function reasonToRefuse(held: Held, offer: Offer): string | undefined {
+export function reasonToRefuse(held: Held, store: StoreState, offer: Offer): string | undefined {
   if (held.incarnation === '') return undefined;
   if (offer.incarnation !== held.incarnation) {
     return (
@@ -25,18 +31,18 @@ export function reasonToRefuse(held: Held, offer: Offer): string | undefined {
       'If the old store is lost and this one is to take over, start the agent once with --forget-assignments: it stops what the new store does not know'
     );
   }
-  if (offer.revision < held.refusedBelow) {
+  if (isRestore(held, store)) return undefined;
+  if (store.diverged) {
     return (
-      `an older copy of the server's store was put in place: this node has acted on revision ${held.revision}, and later saw less; what runs here goes on. ` +
-      'Restore the store with "berth store restore", which raises its revision, or start the agent once with --forget-assignments'
+      `an older copy of the server's store was put in place: this node has acted on revision ${held.revision}, of which that copy knows nothing; what runs here ` +
+      'goes on. Bring the newer store back or, if it is lost, start the agent once with --forget-assignments: it stops what the older copy does not know'
     );
   }
   if (offer.revision < held.revision) return `revision ${offer.revision} is older than ${held.revision}, which this node has acted on`;
   return undefined;
 }
 
-/** What is held after a server has told its store's revision: one behind our own, in the same incarnation, cannot be honest. */
-export function afterWelcome(held: Held, offer: Offer): Held {
-  const rolledBack = held.incarnation !== '' && offer.incarnation === held.incarnation && offer.revision < held.revision;
-  return rolledBack ? { ...held, refusedBelow: Math.max(held.refusedBelow, held.revision + restoreJump) } : held;
+/** Someone has restored the store on purpose since we last accepted anything. */
+function isRestore(held: Held, store: StoreState): boolean {
+  return store.restoredEra !== '' && store.restoredEra !== held.restoredEra;
 }

@@ -87,6 +87,7 @@ class Conversation {
   #wake: () => void = () => undefined;
   #ended: Error | 'closed' | undefined;
   #parts: AssignedObject[] = [];
+  #refused = false;
   #flushTimer: { cancel(): void } | undefined;
   #lastHeard: number;
 
@@ -120,7 +121,7 @@ class Conversation {
         throw new Error('the server did not begin with Welcome: it speaks another protocol');
       }
       const { value } = welcome.message;
-      await this.#options.assignments.welcome({ incarnation: value.incarnation, revision: Number(value.revision) });
+      this.#options.assignments.welcome({ era: value.era, diverged: value.diverged, restoredEra: value.restoredEra });
       if (value.cluster !== undefined) this.#options.onCluster(value.cluster);
       began();
       this.#options.metrics.connected.set(1);
@@ -153,6 +154,7 @@ class Conversation {
         incarnation: assignments.held.incarnation,
         revision: BigInt(assignments.held.revision),
         node: encode(node()),
+        era: assignments.held.era,
       },
     });
   }
@@ -189,7 +191,9 @@ class Conversation {
       return;
     }
     metrics.refusedAssignments.inc();
-    log.error('assignments refused', { reason: answer.reason });
+    // Said once a session: each change that follows is refused for the same reason.
+    if (!this.#refused) log.error('assignments refused', { reason: answer.reason });
+    this.#refused = true;
     this.#send({ $case: 'refused', value: { incarnation: message.incarnation, revision: message.revision, reason: answer.reason } });
   }
 

@@ -72,6 +72,8 @@ export interface Hello {
   revision: bigint;
   /** A Node object as JSON: labels, addresses, capacity, allocatable, nodeInfo, as observed. */
   node: Buffer;
+  /** The era in which those assignments were accepted. */
+  era: string;
 }
 
 export interface Heartbeat {
@@ -141,12 +143,15 @@ export interface Welcome {
   cluster:
     | ClusterConfiguration
     | undefined;
-  /**
-   * The server's store, by a consistent read made for this session: an agent that has seen a higher revision of the same incarnation
-   * knows by it that an older copy of the store was put in place.
-   */
+  /** The server's store, and its revision by a consistent read made for this session. */
   incarnation: string;
   revision: bigint;
+  /** The store's history is cut into eras: one begins whenever a server opens the store. */
+  era: string;
+  /** The agent has acted on more of an era than the store has of it: an older copy of the store was put in place. */
+  diverged: boolean;
+  /** The newest era that a deliberate restore began; empty when there was none. One that the agent has not seen excuses `diverged`. */
+  restoredEra: string;
 }
 
 export interface ClusterConfiguration {
@@ -739,6 +744,7 @@ function createBaseHello(): Hello {
     incarnation: "",
     revision: 0n,
     node: Buffer.alloc(0),
+    era: "",
   };
 }
 
@@ -767,6 +773,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.node.length !== 0) {
       writer.uint32(58).bytes(message.node);
+    }
+    if (message.era !== "") {
+      writer.uint32(66).string(message.era);
     }
     return writer;
   },
@@ -840,6 +849,14 @@ export const Hello: MessageFns<Hello> = {
             message.node = Buffer.from(reader.bytes());
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.era = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -877,6 +894,7 @@ export const Hello: MessageFns<Hello> = {
       incarnation: isSet(object.incarnation) ? globalThis.String(object.incarnation) : "",
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
       node: isSet(object.node) ? Buffer.from(bytesFromBase64(object.node)) : Buffer.alloc(0),
+      era: isSet(object.era) ? globalThis.String(object.era) : "",
     };
   },
 
@@ -903,6 +921,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.node.length !== 0) {
       obj.node = base64FromBytes(message.node);
     }
+    if (message.era !== "") {
+      obj.era = message.era;
+    }
     return obj;
   },
 
@@ -918,6 +939,7 @@ export const Hello: MessageFns<Hello> = {
     message.incarnation = object.incarnation ?? "";
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.node = object.node ?? Buffer.alloc(0);
+    message.era = object.era ?? "";
     return message;
   },
 };
@@ -1819,6 +1841,9 @@ function createBaseWelcome(): Welcome {
     cluster: undefined,
     incarnation: "",
     revision: 0n,
+    era: "",
+    diverged: false,
+    restoredEra: "",
   };
 }
 
@@ -1844,6 +1869,15 @@ export const Welcome: MessageFns<Welcome> = {
         throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
       }
       writer.uint32(48).uint64(message.revision);
+    }
+    if (message.era !== "") {
+      writer.uint32(58).string(message.era);
+    }
+    if (message.diverged !== false) {
+      writer.uint32(64).bool(message.diverged);
+    }
+    if (message.restoredEra !== "") {
+      writer.uint32(74).string(message.restoredEra);
     }
     return writer;
   },
@@ -1909,6 +1943,30 @@ export const Welcome: MessageFns<Welcome> = {
             message.revision = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.era = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.diverged = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.restoredEra = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1941,6 +1999,13 @@ export const Welcome: MessageFns<Welcome> = {
       cluster: isSet(object.cluster) ? ClusterConfiguration.fromJSON(object.cluster) : undefined,
       incarnation: isSet(object.incarnation) ? globalThis.String(object.incarnation) : "",
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      era: isSet(object.era) ? globalThis.String(object.era) : "",
+      diverged: isSet(object.diverged) ? globalThis.Boolean(object.diverged) : false,
+      restoredEra: isSet(object.restoredEra)
+        ? globalThis.String(object.restoredEra)
+        : isSet(object.restored_era)
+        ? globalThis.String(object.restored_era)
+        : "",
     };
   },
 
@@ -1964,6 +2029,15 @@ export const Welcome: MessageFns<Welcome> = {
     if (message.revision !== 0n) {
       obj.revision = message.revision.toString();
     }
+    if (message.era !== "") {
+      obj.era = message.era;
+    }
+    if (message.diverged !== false) {
+      obj.diverged = message.diverged;
+    }
+    if (message.restoredEra !== "") {
+      obj.restoredEra = message.restoredEra;
+    }
     return obj;
   },
 
@@ -1980,6 +2054,9 @@ export const Welcome: MessageFns<Welcome> = {
       : undefined;
     message.incarnation = object.incarnation ?? "";
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.era = object.era ?? "";
+    message.diverged = object.diverged ?? false;
+    message.restoredEra = object.restoredEra ?? "";
     return message;
   },
 };
