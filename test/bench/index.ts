@@ -1,5 +1,9 @@
 /** Every bench, in the order in which hack/bench runs them. */
+
+import * as api from './api.ts';
 import type { Bench } from './bench.ts';
+import * as processes from './processes.ts';
+import * as scheduler from './scheduler.ts';
 import * as storage from './storage.ts';
 
-export const benches: readonly Bench[] = [storage];
+export const benches: readonly Bench[] = [storage, api, scheduler, processes];

@@ -1,12 +1,16 @@
 /** A whole cluster as a user has it: `berth up` from the build, on real containerd, in a home of its own; for end-to-end tests. */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CommandOptions, type CommandResult, runCommand } from './commands.ts';
+import { freePorts } from './ports.ts';
 
-export const repository = resolve(fileURLToPath(new URL('../..', import.meta.url)));
+/** The checkout, whether this file runs from its source or from the build. */
+export const repository =
+  ['../..', '../../..']
+    .map((up) => fileURLToPath(new URL(up, import.meta.url)))
+    .find((folder) => existsSync(join(folder, 'package.json'))) ?? process.cwd();
 const main = join(repository, 'dist/cmd/berth/main.js');
 
 /** Why end-to-end tests cannot run here; undefined when they can. */
@@ -74,21 +78,13 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
 }
 
 async function loadDemoImage(cluster: TestCluster): Promise<void> {
-  const archive = join(cluster.home, 'hello.tar');
-  const built = await runCommand(process.execPath, [join(repository, 'dist/hack/build-demo-image.js'), archive]);
-  if (built.code !== 0) throw new Error(`the demo image could not be built\n${built.stderr}`);
-  await cluster.succeed('image', 'load', archive);
+  await cluster.succeed('image', 'load', await buildDemoArchive(cluster.home));
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return ports;
+/** Builds the demo image as an OCI archive in this folder and gives its path. */
+export async function buildDemoArchive(folder: string): Promise<string> {
+  const archive = join(folder, 'hello.tar');
+  const built = await runCommand(process.execPath, [join(repository, 'dist/hack/build-demo-image.js'), archive]);
+  if (built.code !== 0) throw new Error(`the demo image could not be built\n${built.stderr}`);
+  return archive;
 }
