@@ -91,7 +91,9 @@ function podOf(index: number): object {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: `pod-${index}`, labels: { app: `app-${index % 50}` } },
+    // Nobody's to place: what is measured is the API alone.
     spec: {
+      schedulerName: 'nobody',
       containers: [
         {
           name: 'main',
