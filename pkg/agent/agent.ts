@@ -6,7 +6,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { ConfigMap, PersistentVolume, PersistentVolumeClaim, Secret, Service } from '#api/shapes/types/core-v1';
+import type { PersistentVolume, PersistentVolumeClaim, Service } from '#api/shapes/types/core-v1';
 import { type Clock, systemClock } from '#base/clock';
 import { type Runnable, runAll } from '#base/lifecycle';
 import { type Logger, silentLogger } from '#base/logging';
@@ -178,8 +178,8 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
       runtimeName: () => nodeKeeper.runtimeName(),
     },
     objects: (namespace) => ({
-      configMap: (name) => assignments.get('configmaps', namespace, name) as ConfigMap | undefined,
-      secret: (name) => assignments.get('secrets', namespace, name) as Secret | undefined,
+      configMap: (name) => assignments.get('configmaps', namespace, name),
+      secret: (name) => assignments.get('secrets', namespace, name),
       claim: (name) => assignments.get('persistentvolumeclaims', namespace, name) as PersistentVolumeClaim | undefined,
       persistentVolume: (name) => assignments.get('persistentvolumes', '', name) as PersistentVolume | undefined,
     }),

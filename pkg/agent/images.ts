@@ -106,11 +106,10 @@ export function createImages(options: ImagesOptions): Images {
       try {
         reference = normalizeReference(container.image ?? '');
       } catch (error) {
-        return failed(
-          'InvalidImageName',
-          `Failed to apply default image tag "${container.image}": ${messageOf(error)}`,
-          Number.POSITIVE_INFINITY,
-        );
+        const message = `Failed to apply default image tag "${container.image}": ${messageOf(error)}`;
+        events.record(field, 'Warning', 'InspectFailed', message);
+        events.record(field, 'Warning', 'Failed', 'Error: InvalidImageName');
+        return failed('InvalidImageName', message, Number.POSITIVE_INFINITY);
       }
       const policy = pullPolicyOf(container);
       const present = await runtime.imageStatus(reference);
@@ -193,7 +192,7 @@ async function pullWith(
 export function pullPolicyOf(container: Container): 'Always' | 'IfNotPresent' | 'Never' {
   const policy = container.imagePullPolicy;
   if (policy === 'Always' || policy === 'Never' || policy === 'IfNotPresent') return policy;
-  return /:latest$/.test(container.image ?? '') || !/[:@][^/]*$/.test(container.image ?? '') ? 'Always' : 'IfNotPresent';
+  return (container.image ?? '').endsWith(':latest') || !/[:@][^/]*$/.test(container.image ?? '') ? 'Always' : 'IfNotPresent';
 }
 
 const referencePattern =

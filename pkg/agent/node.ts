@@ -111,8 +111,8 @@ function conditions(input: NodeInput): NodeCondition[] {
 
 /** The largest fifty, as in Kubernetes. */
 function images(all: readonly Image[]): { names: string[]; sizeBytes: number }[] {
-  return [...all]
-    .sort((a, b) => b.size - a.size || (a.id < b.id ? -1 : 1))
+  return all
+    .toSorted((a, b) => b.size - a.size || (a.id < b.id ? -1 : 1))
     .slice(0, 50)
     .map(({ tags, digests, size }) => ({ names: [...digests, ...tags], sizeBytes: size }))
     .filter(({ names }) => names.length > 0);

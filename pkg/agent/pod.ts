@@ -59,7 +59,7 @@ export function gracePeriodOf(pod: Pod): number {
 
 /** Newest first: of one name, over all sandboxes of the pod. */
 export function historyOf(containers: readonly ContainerStatus[], name: string): readonly ContainerStatus[] {
-  return containers.filter((container) => container.name === name).sort((a, b) => b.attempt - a.attempt || b.createdAt - a.createdAt);
+  return containers.filter((container) => container.name === name).toSorted((a, b) => b.attempt - a.attempt || b.createdAt - a.createdAt);
 }
 
 export function isActive(container: ContainerStatus): boolean {

@@ -106,7 +106,7 @@ function containerStatus(input: StatusInput, container: Container, kind: 'init' 
     containerID: `${input.runtimeName}://${newest.id}`,
     state,
     lastState: last !== undefined && last.state === 'Exited' ? { terminated: terminated(input, last) } : {},
-    ready: completedInit || (started && probe?.ready === true),
+    ready: completedInit || (started && probe?.ready),
     started,
   };
 }

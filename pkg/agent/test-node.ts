@@ -76,8 +76,8 @@ export class TestNode {
         runtimeName: () => 'fake',
       },
       objects: (namespace) => ({
-        configMap: (name) => find('configmaps', namespace, name) as never,
-        secret: (name) => find('secrets', namespace, name) as never,
+        configMap: (name) => find('configmaps', namespace, name),
+        secret: (name) => find('secrets', namespace, name),
         claim: (name) => find('persistentvolumeclaims', namespace, name) as never,
         persistentVolume: (name) => find('persistentvolumes', '', name) as never,
       }),

@@ -34,7 +34,7 @@ export class AssignmentSources {
   readonly everywhere: readonly Informer[];
 
   constructor(informers: InformerSet) {
-    const of = <T extends KubernetesObject>(resource: ResourceType<T>): Informer => informers.for(resource as ResourceType);
+    const of = <T extends KubernetesObject>(resource: ResourceType<T>): Informer => informers.for(resource);
     this.pods = informers.for(pods);
     this.pods.addIndex(nodeIndex, podsOfNode);
     this.referenced = [of(configMaps), of(secrets), of(persistentVolumeClaims), of(persistentVolumes)];
@@ -42,7 +42,7 @@ export class AssignmentSources {
   }
 
   get all(): readonly Informer[] {
-    return [this.pods as Informer as Informer, ...this.referenced, ...this.everywhere];
+    return [this.pods, ...this.referenced, ...this.everywhere];
   }
 
   podsOf(nodeName: string): readonly Pod[] {
@@ -78,7 +78,7 @@ export class NodeAssignments {
 
   /** Notes that an object has changed; true when it may concern this node. */
   note(informer: Informer, object: KubernetesObject, old: KubernetesObject | undefined): boolean {
-    if (informer === (this.#sources.pods as Informer as Informer)) {
+    if (informer === this.#sources.pods) {
       const mine = [object, old].some((pod) => pod !== undefined && (pod as Pod).spec.nodeName === this.#nodeName);
       this.#podsDirty ||= mine;
       return mine;
@@ -129,7 +129,7 @@ export class NodeAssignments {
     const [configMapCache, secretCache, claimCache, volumeCache] = this.#sources.referenced;
     for (const pod of this.#sources.podsOf(this.#nodeName)) {
       const namespace = pod.metadata.namespace ?? '';
-      wanted.set(idOf(this.#sources.pods as Informer as Informer, keyOf(pod)), entryOf(this.#sources.pods as Informer as Informer, pod));
+      wanted.set(idOf(this.#sources.pods, keyOf(pod)), entryOf(this.#sources.pods, pod));
       const references = podReferences(pod);
       for (const name of references.configMaps) add(configMapCache, `${namespace}/${name}`);
       for (const name of references.secrets) add(secretCache, `${namespace}/${name}`);

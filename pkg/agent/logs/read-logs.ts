@@ -203,7 +203,7 @@ function watchFolder(folder: string, until: Promise<void>, signal: AbortSignal):
 export async function logFilesOf(path: string): Promise<readonly string[]> {
   const name = basename(path);
   const entries = await readdir(dirname(path)).catch(() => []);
-  const rotated = entries.filter((entry) => entry.startsWith(`${name}.`)).sort();
+  const rotated = entries.filter((entry) => entry.startsWith(`${name}.`)).toSorted();
   return [...rotated.map((entry) => join(dirname(path), entry)), path];
 }
 
@@ -218,7 +218,7 @@ async function startOf(path: string, tailLines: number | undefined): Promise<Sta
   if (tailLines === undefined) return { rotated: files.slice(0, -1).map((file) => ({ path: file, offset: 0 })), offset: 0 };
   let wanted = tailLines;
   const starts: { path: string; offset: number }[] = [];
-  for (const file of [...files].reverse()) {
+  for (const file of files.toReversed()) {
     const { offset, found } = await tailOffset(file, wanted);
     starts.unshift({ path: file, offset });
     wanted -= found;

@@ -25,7 +25,7 @@ export const hostMounter: Mounter = {
   },
   async mountsBelow(path) {
     const found = (await mountPoints()).filter((point) => point === path || point.startsWith(`${path}/`));
-    return found.sort((a, b) => b.length - a.length);
+    return found.toSorted((a, b) => b.length - a.length);
   },
 };
 

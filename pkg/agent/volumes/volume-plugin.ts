@@ -36,7 +36,7 @@ export interface MountedVolume {
 
 export interface VolumePlugin {
   /** The field of a volume that names it: `emptyDir`, `configMap`, … */
-  readonly name: keyof Volume & string;
+  readonly name: keyof Volume;
   /** Whether the content follows objects that may change while the pod runs. */
   readonly live: boolean;
   /** Throws `VolumeError`. */
