@@ -57,6 +57,10 @@ export class Containerd implements Runnable {
    */
   async start(signal: AbortSignal): Promise<void> {
     const { layout } = this;
+    if (process.getuid?.() !== 0)
+      throw new Error(
+        'cannot run containers: containerd needs root. Start the agent as root, or give it the socket of a runtime that runs',
+      );
     const binaries = this.#options.binaries ?? findContainerdBinaries();
     await mkdir(layout.root, { recursive: true, mode: 0o711 });
     await mkdir(layout.state, { recursive: true, mode: 0o711 });
