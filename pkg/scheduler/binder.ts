@@ -14,7 +14,7 @@ export type BindingOutcome =
   | { readonly bound: false; readonly gone: false; readonly reason: string };
 
 /** How long a pod waits for the volumes of its claims to be made on the node chosen for it. */
-const volumeLimit = 30_000;
+const volumeLimit = 8_000;
 const reread = { initial: 100, maximum: 5_000, jitter: 0.5 };
 
 /**

@@ -153,6 +153,7 @@ describe('the scheduler', () => {
       await world.pass(10_000);
       expect([await world.nodeOf('gated'), await world.nodeOf('foreign')]).toEqual([undefined, undefined]);
       expect((await world.eventsOf('gated'))[0]?.message).toContain('scheduling gates: wait');
+      expect((await world.eventsOf('foreign'))[0]?.message).toContain('the scheduler "another"');
     }));
 
   test('chooses a node for a claim that waits for its first consumer, and binds once the volume is there', () =>

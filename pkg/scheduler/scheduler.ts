@@ -53,6 +53,8 @@ const retestDelay = 50;
 /** What changed of a reason is told this long after the last telling, and an unchanged one again after `retellDelay`. */
 const tellDelay = 5_000;
 const retellDelay = 300_000;
+/** A pod of another scheduler that is still without a node after this long is told of. */
+const foreignDelay = 5_000;
 const bindBackoff = { initial: 1_000, maximum: 10_000 };
 
 export function createScheduler(options: SchedulerOptions): Runnable {
@@ -294,7 +296,10 @@ class Scheduler implements Runnable {
       this.#pending.remove(uid);
       return;
     }
-    if ((object.spec.schedulerName ?? 'default-scheduler') !== this.#schedulerName) return;
+    if ((object.spec.schedulerName ?? 'default-scheduler') !== this.#schedulerName) {
+      if (type === 'ADDED') this.#clock.schedule(foreignDelay, () => this.#tellForeign(uid, keyOf(object)));
+      return;
+    }
     const gates = object.spec.schedulingGates ?? [];
     if (gates.length > 0) {
       if (type === 'ADDED') {
@@ -307,6 +312,14 @@ class Scheduler implements Runnable {
     if (this.#pending.get(uid) === undefined && this.#snapshot.placed(uid) !== undefined) return;
     this.#pending.put(keyOf(object), object);
     this.#wake();
+  }
+
+  /** Another scheduler may have the pod any moment; while none does, the pod should not wait without a word. */
+  #tellForeign(uid: string, key: string): void {
+    const pod = this.#pods.get(key);
+    if (pod?.metadata.uid !== uid || (pod.spec.nodeName ?? '') !== '') return;
+    const message = `the pod asks for the scheduler "${pod.spec.schedulerName}"; "${this.#schedulerName}" leaves it to that one`;
+    this.#events.event(pod, 'Normal', 'WaitingForScheduler', message);
   }
 
   #drop(pod: Pod): void {

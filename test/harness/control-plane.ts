@@ -8,7 +8,7 @@ import { namespaces, nodes, pods, storageClasses } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { type MemoryApi, startMemoryApi } from '#apiserver/memory-api';
 import { authenticatedGroup } from '#apiserver/request-context';
-import { type Clock, systemClock } from '#base/clock';
+import { type Clock, formatTime, systemClock } from '#base/clock';
 import { hasReason } from '#base/errors';
 import { isAbort, type Runnable, runAll } from '#base/lifecycle';
 import { createLogger, type Logger } from '#base/logging';
@@ -128,7 +128,7 @@ function playKubelet(client: Client, clock: Clock, log: Logger): Runnable {
         phase: 'Running',
         podIP,
         podIPs: [{ ip: podIP }],
-        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: new Date().toISOString().replace(/\.\d+Z/, 'Z') }],
+        conditions: ['Ready', 'ContainersReady'].map((type) => ({ type, status: 'True', lastTransitionTime: formatTime(clock.now()) })),
       };
       await client.patch(pods, { name, namespace }, 'strategic', { metadata: { uid }, status }, { subresource: 'status' }).catch(ignore);
     }

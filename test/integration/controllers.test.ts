@@ -15,6 +15,7 @@ import {
   services,
 } from '#api/shapes/resources';
 import type { Deployment } from '#api/shapes/types/apps-v1';
+import type { Pod } from '#api/shapes/types/core-v1';
 import type { Client } from '#client/client';
 import { type ControlPlane, eventually, namesOf, startControlPlane } from '../harness/control-plane.ts';
 
@@ -61,6 +62,8 @@ const isRolledOut = ({ metadata, spec, status }: Deployment): boolean =>
   status?.updatedReplicas === spec.replicas &&
   status?.availableReplicas === spec.replicas &&
   status?.replicas === spec.replicas;
+const isReadyPod = ({ status }: Pod): boolean =>
+  status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') === true;
 const reasonsOf = async (name: string): Promise<string[]> =>
   (await client.list(events, { namespace })).items
     .filter(({ involvedObject }) => involvedObject.name === name)
@@ -301,6 +304,15 @@ describe('a node', () => {
       found.every(({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'False')),
     );
     expect(marked.length).toBeGreaterThan(0);
+
+    const back = await client.get(nodes, { name: 'node-1' });
+    await client.updateStatus(nodes, { ...back, status: { ...back.status, conditions: silent.status?.conditions ?? [] } });
+    const well = await eventually(
+      async () => ({ node: await client.get(nodes, { name: 'node-1' }), pods: await there() }),
+      ({ node, pods: found }) => (node.spec?.taints ?? []).length === 0 && found.every(isReadyPod),
+    );
+    expect(well.node.spec?.taints ?? []).toEqual([]);
+    expect(well.pods.every(isReadyPod)).toBe(true);
   });
 
   test('that is removed takes its pods with it after a while, and says so before', async () => {

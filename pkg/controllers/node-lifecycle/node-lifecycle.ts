@@ -9,7 +9,7 @@ import { hasReason } from '#base/errors';
 import { keyOf } from '#client/informer';
 import { podsByNode } from '#client/pod-index';
 import { defineController, mapped, own, type ReconcileContext } from '../controller.ts';
-import { isReady, isTerminal } from '../pod-state.ts';
+import { isReady, isTerminal, readyCondition } from '../pod-state.ts';
 import { planTaints, readinessOf } from './plan.ts';
 
 export const nodeLifecycle = defineController({
@@ -33,24 +33,45 @@ export const nodeLifecycle = defineController({
       const { resourceVersion } = node.metadata;
       await client.patch(nodes, { name: key }, 'merge', { metadata: { resourceVersion }, spec: { taints } });
     }
-    if (readinessOf(node) !== 'Unknown' || !evict) return undefined;
-    const marked = await markPods(node, context);
+    const readiness = readinessOf(node);
+    if (readiness === 'True') await markPods(node, backAgain, context);
+    if (readiness !== 'Unknown' || !evict) return undefined;
+    const marked = await markPods(node, lostNow, context);
     if (marked > 0) events.event(node, 'Normal', 'NodeNotReady', `Node ${key} status is now: NodeNotReady`);
     return undefined;
   },
 });
 
-/** Services must not send traffic to where nobody answers. The agent says anew what is true when it is back. */
-async function markPods(node: Node, { client, clock, store }: ReconcileContext): Promise<number> {
-  const running = store(pods).byIndex('node', node.metadata.name ?? '');
-  const ready = running.filter((pod) => isReady(pod) && !isTerminal(pod));
-  await Promise.all(ready.map((pod) => markNotReady(pod, client, formatTime(clock.now()))));
-  return ready.length;
+const lostReason = 'NodeLost';
+
+/** The condition Ready that a pod should have instead of the one that it has; undefined: it may stay. */
+type Mark = (pod: Pod) => object | undefined;
+
+/** Services must not send traffic to where nobody answers. */
+const lostNow: Mark = (pod) => (isReady(pod) ? { status: 'False', reason: lostReason, message: 'the node is not heard of' } : undefined);
+
+/** What was marked on a silent node is again what the agent last said of the containers, until it says more. */
+const backAgain: Mark = (pod) => {
+  if (readyCondition(pod)?.reason !== lostReason) return undefined;
+  const containers = pod.status?.conditions?.find(({ type }) => type === 'ContainersReady');
+  return { status: containers?.status ?? 'False', reason: null, message: null };
+};
+
+/** Gives how many pods were marked. */
+async function markPods(node: Node, mark: Mark, { client, clock, store }: ReconcileContext): Promise<number> {
+  const lastTransitionTime = formatTime(clock.now());
+  const changes = store(pods)
+    .byIndex('node', node.metadata.name ?? '')
+    .flatMap((pod) => {
+      const condition = isTerminal(pod) ? undefined : mark(pod);
+      return condition === undefined ? [] : [{ pod, condition: { type: 'Ready', lastTransitionTime, ...condition } }];
+    });
+  await Promise.all(changes.map(({ pod, condition }) => patchCondition(pod, condition, client)));
+  return changes.length;
 }
 
-async function markNotReady(pod: Pod, client: ReconcileContext['client'], now: string): Promise<void> {
+async function patchCondition(pod: Pod, condition: object, client: ReconcileContext['client']): Promise<void> {
   const { name = '', namespace = '', uid } = pod.metadata;
-  const condition = { type: 'Ready', status: 'False', reason: 'NodeLost', message: 'the node is not heard of', lastTransitionTime: now };
   const patch = { metadata: { uid }, status: { conditions: [condition] } };
   try {
     await client.patch(pods, { name, namespace }, 'strategic', patch, { subresource: 'status' });
