@@ -45,7 +45,7 @@ describe('the architecture of DESIGN section 3', () => {
       ['pkg', 'cmd'],
       {
         baseDir: root,
-        exclude: { path: '\\.test\\.ts$|\\.suite\\.ts$' },
+        exclude: { path: '\\.(test|suite|model)\\.ts$' },
         doNotFollow: { path: 'node_modules' },
         parser: 'swc',
         moduleSystems: ['es6'],
@@ -66,7 +66,9 @@ describe('the architecture of DESIGN section 3', () => {
 
   test('sees the tree: every source file and its imports', () => {
     const files = new Set(result.modules.map((module) => module.source));
-    const missing = trackedSources().filter((file) => /^(pkg|cmd)\//.test(file) && !/\.(test|suite)\.ts$/.test(file) && !files.has(file));
+    const missing = trackedSources().filter(
+      (file) => /^(pkg|cmd)\//.test(file) && !/\.(test|suite|model)\.ts$/.test(file) && !files.has(file),
+    );
     expect(missing).toEqual([]);
     expect(result.modules.flatMap((module) => module.dependencies).some((dependency) => dependency.resolved === 'pkg/base/errors.ts')).toBe(
       true,
@@ -116,7 +118,7 @@ describe('the architecture of DESIGN section 3', () => {
       const name = file.split('/').at(-1) ?? '';
       return (
         !generated.test(file) &&
-        (!/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|suite|bench))?\.ts$/.test(name) || /(^|-)(utils?|helpers?|common|manager)(-|\.)/.test(name))
+        (!/^[a-z0-9]+(-[a-z0-9]+)*(\.(test|suite|model))?\.ts$/.test(name) || /(^|-)(utils?|helpers?|common|manager)(-|\.)/.test(name))
       );
     });
     expect(wrong).toEqual([]);

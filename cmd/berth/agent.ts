@@ -1,15 +1,5 @@
 import type { Verb } from '#cli/verb';
-
-interface AgentFlags {
-  readonly server?: string;
-  readonly tokenFile?: string;
-  readonly token?: string;
-  readonly nodeName?: string;
-  readonly containerd?: string;
-  readonly label: readonly string[];
-  readonly forgetAssignments?: boolean;
-  readonly logLevel: string;
-}
+import type { AgentFlags } from './run-agent.ts';
 
 export const agentVerb: Verb = {
   declare: (program, run) => {
@@ -32,5 +22,3 @@ export const agentVerb: Verb = {
       );
   },
 };
-
-export type { AgentFlags };

@@ -1,8 +1,5 @@
 import type { Verb } from '#cli/verb';
-
-export interface DownFlags {
-  readonly purge?: boolean;
-}
+import type { DownFlags } from './run-down.ts';
 
 export const downVerb: Verb = {
   declare: (program, run) => {

@@ -6,8 +6,18 @@ import { createLogger } from '#base/logging';
 import { berthHome } from '#cli/home';
 import { packageVersion } from '#cli/package-version';
 import { exitCodes, UsageError, type VerbContext } from '#cli/verb';
-import type { AgentFlags } from './agent.ts';
 import { chosenOf, levels, pairsOf } from './flags.ts';
+
+export interface AgentFlags {
+  readonly server?: string;
+  readonly tokenFile?: string;
+  readonly token?: string;
+  readonly nodeName?: string;
+  readonly containerd?: string;
+  readonly label: readonly string[];
+  readonly forgetAssignments?: boolean;
+  readonly logLevel: string;
+}
 
 /** `berth agent`: until it is asked to end; containers go on. */
 export async function runAgent(flags: AgentFlags, context: VerbContext): Promise<number> {

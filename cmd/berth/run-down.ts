@@ -6,7 +6,10 @@ import { createLogger } from '#base/logging';
 import { berthHome } from '#cli/home';
 import { findProcess, stopProcess } from '#cli/processes';
 import { exitCodes, type VerbContext } from '#cli/verb';
-import type { DownFlags } from './down.ts';
+
+export interface DownFlags {
+  readonly purge?: boolean;
+}
 
 const grace = 20_000;
 

@@ -4,7 +4,18 @@ import { packageVersion } from '#cli/package-version';
 import { exitCodes, UsageError, type VerbContext } from '#cli/verb';
 import { startServer } from '#server/server';
 import { chosenOf, levels, portOf } from './flags.ts';
-import type { ServerFlags } from './server.ts';
+
+export interface ServerFlags {
+  readonly home?: string;
+  readonly store: string;
+  readonly host: string;
+  readonly port: string;
+  readonly agentPort: string;
+  readonly clusterCidr: string;
+  readonly serviceCidr: string;
+  readonly tlsSan: readonly string[];
+  readonly logLevel: string;
+}
 
 /** `berth server`: until it is asked to end, or one of its parts fails. */
 export async function runServer(flags: ServerFlags, context: VerbContext): Promise<number> {

@@ -15,7 +15,16 @@ import { type BerthHome, berthHome } from '#cli/home';
 import { createJoinToken } from '#cli/join-tokens';
 import { findProcess, recordProcess } from '#cli/processes';
 import { exitCodes, UsageError, type VerbContext } from '#cli/verb';
-import type { UpFlags } from './up.ts';
+
+export interface UpFlags {
+  readonly detach?: boolean;
+  readonly store: string;
+  readonly port: string;
+  readonly agentPort: string;
+  readonly nodeName?: string;
+  readonly containerd?: string;
+  readonly logLevel: string;
+}
 
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
 const restart = { initial: 500, maximum: 30_000 };

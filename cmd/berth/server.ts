@@ -1,16 +1,5 @@
 import type { Verb } from '#cli/verb';
-
-interface ServerFlags {
-  readonly home?: string;
-  readonly store: string;
-  readonly host: string;
-  readonly port: string;
-  readonly agentPort: string;
-  readonly clusterCidr: string;
-  readonly serviceCidr: string;
-  readonly tlsSan: readonly string[];
-  readonly logLevel: string;
-}
+import type { ServerFlags } from './run-server.ts';
 
 export const serverVerb: Verb = {
   declare: (program, run) => {
@@ -33,5 +22,3 @@ export const serverVerb: Verb = {
       );
   },
 };
-
-export type { ServerFlags };

@@ -1,14 +1,5 @@
 import type { Verb } from '#cli/verb';
-
-interface UpFlags {
-  readonly detach?: boolean;
-  readonly store: string;
-  readonly port: string;
-  readonly agentPort: string;
-  readonly nodeName?: string;
-  readonly containerd?: string;
-  readonly logLevel: string;
-}
+import type { UpFlags } from './run-up.ts';
 
 export const upVerb: Verb = {
   declare: (program, run) => {
@@ -30,5 +21,3 @@ export const upVerb: Verb = {
       );
   },
 };
-
-export type { UpFlags };
