@@ -79,6 +79,7 @@ describe('a pod', () => {
     await node.advanceUntil(() => node.container('main')?.restartCount === 2);
     await node.advanceUntil(() => node.container('main')?.state?.waiting?.message?.includes('20s') === true);
     expect(node.last('uid-1')?.status.phase).toBe('Running');
+    expect(node.reasons().filter((reason) => reason === 'BackOff')).toHaveLength(2);
   });
 
   test('with restart policy Never ends, and stays ended', async () => {

@@ -46,6 +46,8 @@ class Worker implements PodWorker {
   readonly #memory = emptyMemory();
   readonly #probers = new Map<string, Prober>();
   readonly #messages = new Map<string, string>();
+  /** By container name, the id of the one whose back-off has been told. */
+  readonly #backedOff = new Map<string, string>();
   readonly #changed = (): void => {
     // A pull has got on: what was `Pulling` is asked for again.
     for (const [name, image] of this.#memory.images) if (image.state === 'Pulling') this.#memory.images.delete(name);
@@ -270,6 +272,17 @@ class Worker implements PodWorker {
     for (const id of this.#messages.keys()) if (!containers.some((run) => run.id === id)) this.#messages.delete(id);
   }
 
+  /** Once for each end of a container that is not followed by a start at once. */
+  #tellOfBackOffs({ initContainerStatuses = [], containerStatuses = [] }: PodStatus): void {
+    const { namespace, name, uid } = identityOf(this.#pod);
+    for (const { name: container, containerID = '', state } of [...initContainerStatuses, ...containerStatuses]) {
+      if (state?.waiting?.reason !== 'CrashLoopBackOff' || this.#backedOff.get(container) === containerID) continue;
+      this.#backedOff.set(container, containerID);
+      const message = `Back-off restarting failed container ${container} in pod ${name}_${namespace}(${uid})`;
+      this.#node.events.record({ pod: this.#pod, container }, 'Warning', 'BackOff', message);
+    }
+  }
+
   async #publish(observed: ObservedPod, desired: DesiredPod): Promise<void> {
     const { clock, metrics, node } = this.#node;
     const status = podStatus({
@@ -285,6 +298,7 @@ class Worker implements PodWorker {
       const before = this.#lastStatus?.phase;
       if (before === undefined || before === 'Pending') metrics.podStartSeconds.observe((clock.now() - this.#startTime) / 1000);
     }
+    this.#tellOfBackOffs(status);
     if (this.#report(status, false)) await writeReported(this.#node.directories.pod(this.uid), status).catch(() => undefined);
   }
 

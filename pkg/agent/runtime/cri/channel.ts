@@ -8,6 +8,7 @@ import { RuntimeError, type RuntimeErrorCode } from '../runtime.ts';
 import { ContentClient } from './generated/containerd-content.ts';
 import { EventsClient } from './generated/containerd-events.ts';
 import { ImageServiceClient, RuntimeServiceClient } from './generated/runtime.ts';
+import { shortMessage } from './short-message.ts';
 
 export interface CriChannel {
   readonly runtime: RuntimeServiceClient;
@@ -130,7 +131,8 @@ export function toRuntimeError(error: unknown): RuntimeError {
   const message = detailsOf(error);
   const known = code === undefined ? undefined : codes[code];
   const spoken = known ?? phrases.find(([pattern]) => pattern.test(message))?.[1] ?? 'Unknown';
-  return new RuntimeError(spoken, code === 14 ? `the container runtime does not answer: ${message}` : message, { cause: error });
+  const text = code === 14 ? `the container runtime does not answer: ${message}` : shortMessage(message);
+  return new RuntimeError(spoken, text, { cause: error });
 }
 
 function grpcCodeOf(error: unknown): number | undefined {

@@ -14,6 +14,7 @@ import type {
   SandboxConfig,
 } from '../runtime.ts';
 import * as cri from './generated/runtime.ts';
+import { shortMessage } from './short-message.ts';
 
 export const managedLabel = 'io.berth.managed';
 /** Which agent's it is: two agents on one runtime do not touch each other's. */
@@ -203,7 +204,7 @@ export function fromContainerStatus(status: cri.ContainerStatus, sandboxId: stri
     finishedAt: exited && status.finishedAt !== 0n ? milliseconds(latest(status.finishedAt, status.startedAt)) : undefined,
     exitCode: exited ? status.exitCode : undefined,
     reason: status.reason,
-    message: status.message,
+    message: shortMessage(status.message),
     imageId: status.imageRef,
     logPath: status.logPath,
   };
