@@ -1,4 +1,5 @@
 /** Which volume a claim gets: pure. One that is there and fits, or, of the local class, a new one on the node chosen for the claim's first consumer. */
+import { matchesNodeSelector } from '#api/node-selector';
 import { compareQuantities, parseQuantity } from '#api/quantity';
 import { matchesSelector, selectorOf } from '#api/selector';
 import type { Node, PersistentVolume, PersistentVolumeClaim } from '#api/shapes/types/core-v1';
@@ -100,16 +101,9 @@ function bestFit(claim: PersistentVolumeClaim, { volumes, node }: ClaimWorld): P
 }
 
 function isReachable(volume: PersistentVolume, node: Node | undefined): boolean {
-  const terms = volume.spec.nodeAffinity?.required?.nodeSelectorTerms;
-  if (terms === undefined || node === undefined) return true;
-  const labels = node.metadata.labels ?? {};
-  return terms.some((term) =>
-    (term.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-      if (operator === 'In') return labels[key] !== undefined && values.includes(labels[key]);
-      if (operator === 'NotIn') return labels[key] === undefined || !values.includes(labels[key]);
-      return operator === 'Exists' ? labels[key] !== undefined : operator === 'DoesNotExist' && labels[key] === undefined;
-    }),
-  );
+  const required = volume.spec.nodeAffinity?.required;
+  if (required === undefined || node === undefined) return true;
+  return matchesNodeSelector(required, { name: node.metadata.name ?? '', labels: node.metadata.labels ?? {} });
 }
 
 function provision(claim: PersistentVolumeClaim, storageClass: StorageClass, { node, nodeName }: ClaimWorld): ClaimAction {

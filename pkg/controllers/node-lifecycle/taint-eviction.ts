@@ -1,6 +1,7 @@
 /** Deletes pods from nodes with a NoExecute taint that they do not tolerate, or not for as long. */
 import { nodes, pods } from '#api/shapes/resources';
-import type { Pod, Taint, Toleration } from '#api/shapes/types/core-v1';
+import type { Pod, Taint } from '#api/shapes/types/core-v1';
+import { tolerates } from '#api/tolerations';
 import { formatTime } from '#base/clock';
 import { hasReason } from '#base/errors';
 import { keyOf, splitKey } from '#client/informer';
@@ -50,7 +51,7 @@ export const taintEviction = defineController({
 export function timeToEviction(pod: Pod, taints: readonly Taint[], now: number): number | undefined {
   let left: number | undefined;
   for (const taint of taints) {
-    const covering = (pod.spec.tolerations ?? []).filter((toleration) => covers(toleration, taint));
+    const covering = (pod.spec.tolerations ?? []).filter((toleration) => tolerates([toleration], taint));
     if (covering.length === 0) return 0;
     const limits = covering.map(({ tolerationSeconds }) => tolerationSeconds).filter((seconds) => seconds !== undefined);
     if (limits.length === 0) continue;
@@ -59,11 +60,4 @@ export function timeToEviction(pod: Pod, taints: readonly Taint[], now: number):
     left = Math.min(left ?? Number.POSITIVE_INFINITY, Math.max(0, end - now));
   }
   return left;
-}
-
-function covers(toleration: Toleration, taint: Taint): boolean {
-  if ((toleration.effect ?? '') !== '' && toleration.effect !== taint.effect) return false;
-  if ((toleration.key ?? '') !== '' && toleration.key !== taint.key) return false;
-  if (toleration.operator === 'Exists') return true;
-  return (toleration.key ?? '') !== '' && (toleration.value ?? '') === (taint.value ?? '');
 }

@@ -1,5 +1,5 @@
+import { matchesNodeSelector, matchesTerm, termText } from '#api/node-selector';
 import type { Explanation, Plugin, Refusal } from '../framework.ts';
-import { matchesNodeSelector, matchesTerm, termText } from './node-selector.ts';
 
 const refusal: Refusal = { plugin: 'NodeAffinity', reason: "node(s) didn't match Pod's node affinity/selector" };
 

@@ -1,6 +1,6 @@
 import type { Taint } from '#api/shapes/types/core-v1';
+import { taintText, tolerates } from '#api/tolerations';
 import type { Plugin, Refusal } from '../framework.ts';
-import { taintText, tolerates } from './tolerations.ts';
 
 /** A pod goes only where it tolerates every NoSchedule and NoExecute taint; PreferNoSchedule costs score. */
 export const taints: Plugin = {

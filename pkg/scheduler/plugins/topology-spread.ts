@@ -1,10 +1,10 @@
+import { matchesNodeSelector } from '#api/node-selector';
 import { matchesSelector, type Selector, selectorOf } from '#api/selector';
 import type { TopologySpreadConstraint } from '#api/shapes/types/core-v1';
+import { tolerates } from '#api/tolerations';
 import type { Explanation, Plugin, Refusal } from '../framework.ts';
 import type { PodShape } from '../pod-shape.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { matchesNodeSelector } from './node-selector.ts';
-import { tolerates } from './tolerations.ts';
 
 const plugin = 'PodTopologySpread';
 const skewed: Refusal = { plugin, reason: "node(s) didn't match pod topology spread constraints" };

@@ -1,5 +1,5 @@
+import { tolerates } from '#api/tolerations';
 import type { Plugin, Refusal } from '../framework.ts';
-import { tolerates } from './tolerations.ts';
 
 const refusal: Refusal = { plugin: 'NodeUnschedulable', reason: 'node(s) were unschedulable' };
 const taint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' };

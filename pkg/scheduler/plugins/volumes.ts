@@ -1,6 +1,6 @@
+import { matchesNodeSelector } from '#api/node-selector';
 import type { Explanation, Plugin, PreparedPlugin, Refusal } from '../framework.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { matchesNodeSelector } from './node-selector.ts';
 
 const name = 'VolumeBinding';
 const conflict: Refusal = { plugin: name, reason: 'node(s) had volume node affinity conflict' };

@@ -1,4 +1,4 @@
-import type { Taint, Toleration } from '#api/shapes/types/core-v1';
+import type { Taint, Toleration } from './shapes/types/core-v1';
 
 /** Whether one of the tolerations covers the taint (Kubernetes' rules: no effect means all, no key with Exists means all). */
 export function tolerates(tolerations: readonly Toleration[], taint: Taint): boolean {
@@ -10,6 +10,7 @@ export function tolerates(tolerations: readonly Toleration[], taint: Taint): boo
   });
 }
 
+/** `{key: value}`, as messages name a taint. */
 export function taintText(taint: Taint): string {
   return `{${taint.key}: ${taint.value ?? ''}}`;
 }

@@ -1,5 +1,6 @@
-import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from '#api/shapes/types/core-v1';
+import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from './shapes/types/core-v1';
 
+/** What of a node a selector looks at. */
 export interface SelectableNode {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -10,6 +11,7 @@ export function matchesNodeSelector(selector: NodeSelector, node: SelectableNode
   return selector.nodeSelectorTerms.some((term) => matchesTerm(term, node));
 }
 
+/** Whether all requirements of the term hold; a term without any holds for no node. */
 export function matchesTerm(term: NodeSelectorTerm, node: SelectableNode): boolean {
   const expressions = term.matchExpressions ?? [];
   const fields = term.matchFields ?? [];
@@ -43,6 +45,7 @@ function isWhole(text: string | undefined): boolean {
   return text !== undefined && /^-?[0-9]+$/.test(text);
 }
 
+/** The term in words, for messages: `disk=ssd and zone in (a, b)`. */
 export function termText(term: NodeSelectorTerm): string {
   const requirements = [...(term.matchExpressions ?? []), ...(term.matchFields ?? [])];
   return requirements.map(requirementText).join(' and ');
