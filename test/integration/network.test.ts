@@ -267,7 +267,7 @@ function defineTests(): void {
     await apply([service('web', '10.43.0.10')], [slice('web', [web1, web2])]);
     const seen = new Set<string>();
     for (let attempt = 0; attempt < 60 && seen.size < 2; attempt++) seen.add(await get(client, '10.43.0.10'));
-    expect([...seen].sort()).toEqual([`web1 ${client.address}`, `web2 ${client.address}`]);
+    expect([...seen].toSorted()).toEqual([`web1 ${client.address}`, `web2 ${client.address}`]);
   }, 30_000);
 
   test('the node itself reaches a service, with and without a default route', async () => {

@@ -103,14 +103,14 @@ function serviceReply(question: Question, service: ServiceRecords, ports: Servic
   );
   const additionals = [...new Set(ports.map(({ host }) => host))].flatMap((host) =>
     (host === '' ? service.addresses : (service.hosts.get(host) ?? [])).map(
-      (address) => ({ type: 'A', class: 'IN', ttl: timeToLive, name: targetOf(host), data: address }) as Answer,
+      (address): Answer => ({ type: 'A', class: 'IN', ttl: timeToLive, name: targetOf(host), data: address }),
     ),
   );
   return { ...found(answers), additionals };
 }
 
 function reverseReply(question: Question, name: string, zone: Zone, owns: (address: string) => boolean): Reply {
-  const address = name.slice(0, -'.in-addr.arpa'.length).split('.').reverse().join('.');
+  const address = name.slice(0, -'.in-addr.arpa'.length).split('.').toReversed().join('.');
   if (!isIPv4(address)) return forward;
   const names = zone.reverse.get(address);
   if (names === undefined) return owns(address) ? noSuchName : forward;

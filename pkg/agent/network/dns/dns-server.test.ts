@@ -148,7 +148,7 @@ describe('the name server of a node', () => {
     expect(response).toMatchObject({ id: 4711, flag_qr: true, flag_aa: true, flag_ra: true, flag_rd: true, rcode: 'NOERROR' });
     expect(response.answers).toHaveLength(3);
     const answers = await askTcp(server.port, [query('many.d.svc.cluster.local'), query('none.d.svc.cluster.local')]);
-    expect(answers.map(({ rcode }) => rcode).sort()).toEqual(['NOERROR', 'NXDOMAIN']);
+    expect(answers.map(({ rcode }) => rcode).toSorted()).toEqual(['NOERROR', 'NXDOMAIN']);
   });
 
   test('cuts a long answer short over UDP, says so, and gives it whole over TCP', async () => {

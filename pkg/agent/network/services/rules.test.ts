@@ -62,9 +62,11 @@ function applyChange(before: RuleSet, change: string): RuleSet {
   return { chains, elements };
 }
 
+const byKey = ([a]: [string, string], [b]: [string, string]): number => (a < b ? -1 : 1);
+
 const sorted = (rules: RuleSet) => ({
-  chains: Object.fromEntries([...rules.chains].sort()),
-  elements: Object.fromEntries([...rules.elements].map(([name, content]) => [name, Object.fromEntries([...content].sort())])),
+  chains: Object.fromEntries([...rules.chains].toSorted(byKey)),
+  elements: Object.fromEntries([...rules.elements].map(([name, content]) => [name, Object.fromEntries([...content].toSorted(byKey))])),
 });
 
 describe('rules', () => {

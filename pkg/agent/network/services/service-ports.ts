@@ -145,7 +145,7 @@ function endpointsOf(slices: readonly EndpointSlice[], port: ServicePortSpec, pr
         byAddress.set(`${address}:${slicePort.port}`, { target: { address, port: slicePort.port }, nodeName: endpoint.nodeName });
       }
     }
-    return [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
+    return [...byAddress].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, endpoint]) => endpoint);
   };
   const ready = found(isReady);
   return ready.length > 0 ? ready : found(({ conditions }) => conditions?.serving === true && conditions.terminating === true);

@@ -220,7 +220,8 @@ export class Containerd implements Runnable {
   async #gone(signal: AbortSignal): Promise<void> {
     const record = this.#running();
     const { clock } = this.#options;
-    while (record !== undefined && isRunning(record) && !signal.aborted) {
+    if (record === undefined) return;
+    while (isRunning(record) && !signal.aborted) {
       const runtime = new CriRuntime({ endpoint: this.endpoint, instance: 'start', clock });
       try {
         await runtime.disconnected(signal);

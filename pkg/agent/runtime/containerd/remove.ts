@@ -118,5 +118,5 @@ function mountsUnder(folder: string): string[] {
       (line.split(' ')[1] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))),
     )
     .filter((path) => path.startsWith(`${folder}/`))
-    .sort((a, b) => b.length - a.length);
+    .toSorted((a, b) => b.length - a.length);
 }

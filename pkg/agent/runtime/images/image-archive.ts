@@ -103,7 +103,7 @@ function layerEntries(entries: readonly ImageEntry[]): ImageEntry[] {
       if (!byPath.has(parent)) byPath.set(parent, { path: parent, directory: true });
     }
   }
-  return [...byPath.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+  return [...byPath.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 async function packTar(entries: readonly ImageEntry[]): Promise<Buffer> {
