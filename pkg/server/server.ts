@@ -15,6 +15,7 @@ import { bootstrap } from '#apiserver/bootstrap';
 import { boundPodsOf } from '#apiserver/bound-pods';
 import { createApiServer } from '#apiserver/http/create-api-server';
 import type { HealthCheck } from '#apiserver/http/health';
+import type { ApiServer } from '#apiserver/http/server';
 import { indexers } from '#apiserver/indexers';
 import { createLocalTransport } from '#apiserver/local-transport';
 import { authenticatedGroup, mastersGroup, type UserInfo } from '#apiserver/request-context';
@@ -136,6 +137,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await backend.close();
   };
 
+  let api: ApiServer | undefined;
   try {
     await Promise.race([cache.ready(), caching]);
     const components = await createComponents({
@@ -164,7 +166,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         if (!bootstrapped) throw new Error('the objects that every cluster has are still being made');
       },
     };
-    const api = createApiServer({
+    const face = createApiServer({
       verbs,
       authorizers,
       connector: components.connector,
@@ -177,9 +179,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       registry,
       health: { livez: [ping], healthz: [ping, storage], readyz: [ping, storage, informed, made] },
       berthVersion: options.version ?? '0.0.0',
-      stopping: inner.signal,
     });
-    const { port } = await api.listen();
+    const { port } = await face.listen();
+    api = face;
     const agentPort = await components.listen();
     await bootstrap(component('system:berth:bootstrap'), {
       serviceAddress,
@@ -187,14 +189,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       advertiseAddress: options.advertiseAddress ?? namedHost(options.host)[0] ?? firstOwnAddress(),
     });
     bootstrapped = true;
-    const url = `https://127.0.0.1:${port}`;
+    const reached = namedHost(options.host)[0] ?? '127.0.0.1';
+    const url = `https://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
     const connection = connectionFor(url, pki.authority, pki.admin);
     await saveConnection(join(options.home, 'kubeconfig'), 'berth', connection, true);
     const parts = [
-      api,
+      face,
       ...components.parts,
       renewal(pkiOptions, pki.serving, options, url, (pair) => {
-        api.setCertificate(pair);
+        face.setCertificate(pair);
         components.setCertificate(pair);
       }),
     ];
@@ -218,6 +221,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       },
     };
   } catch (error) {
+    await api?.close();
     await close();
     throw error;
   }

@@ -39,8 +39,6 @@ export interface CreateApiServerOptions {
   readonly health: Readonly<Record<'healthz' | 'livez' | 'readyz', readonly HealthCheck[]>>;
   /** Of the package: `0.1.0`. */
   readonly berthVersion: string;
-  /** Aborted when the server stops. */
-  readonly stopping: AbortSignal;
   /** The server's own unless given. */
   readonly virtualResources?: readonly VirtualResource[];
 }
@@ -50,7 +48,8 @@ const self: UserInfo = { name: 'system:apiserver', groups: [mastersGroup] };
 
 /** The API port, not yet listening. */
 export function createApiServer(options: CreateApiServerOptions): ApiServer {
-  const { verbs, authorizers, clock, log, stopping } = options;
+  const { verbs, authorizers, clock, log } = options;
+  const stopping = new AbortController();
   const version = versionInfo(options.berthVersion);
   const virtual = (options.virtualResources ?? virtualResources).map(({ type }) => publishedVirtual(type));
   const resources = new PublishedResources(verbs.registry.served, virtual);
@@ -69,7 +68,7 @@ export function createApiServer(options: CreateApiServerOptions): ApiServer {
     authenticator: new Authenticator(clock),
     authorizers,
     resources,
-    handler: new ResourceHandler({ verbs, metrics, clock, stopping }),
+    handler: new ResourceHandler({ verbs, metrics, clock, stopping: stopping.signal }),
     podStreams,
     discovery: new Discovery(resources.all),
     openApi: new OpenApi(resources.all, typeTable, version.gitVersion),
@@ -85,6 +84,7 @@ export function createApiServer(options: CreateApiServerOptions): ApiServer {
     clientAuthority: options.clientAuthority,
     ...(options.host === undefined ? {} : { host: options.host }),
     port: options.port,
+    stopping,
     clock,
     log,
   });

@@ -84,7 +84,6 @@ beforeAll(async () => {
     registry: new Registry(),
     health: { healthz: [], livez: [], readyz: [] },
     berthVersion: '0.0.0',
-    stopping: stop.signal,
   });
   ({ port } = await server.listen());
   running = server.run(stop.signal);

@@ -22,6 +22,8 @@ export interface ApiServerOptions {
   readonly host?: string;
   /** 0: any free one. */
   readonly port: number;
+  /** Aborted first when the server stops, so that watches end. */
+  readonly stopping: AbortController;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -105,7 +107,17 @@ export class ApiServer implements Runnable {
   /** Serves until the signal aborts; `listen` must have been called. */
   async run(signal: AbortSignal): Promise<void> {
     const failed = new Promise<never>((_, reject) => this.#server.once('error', reject));
-    await Promise.race([aborted(signal), failed]);
+    failed.catch(() => undefined);
+    try {
+      await Promise.race([aborted(signal), failed]);
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** Stops listening, gives what is in flight a moment, and closes all connections. Only to be called where `run` was not. */
+  async close(): Promise<void> {
+    this.#options.stopping.abort();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const session of this.#sessions) session.close();
     const waited = new AbortController();
