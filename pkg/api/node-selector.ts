@@ -1,4 +1,4 @@
-import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from './shapes/types/core-v1';
+import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from './shapes/types/core-v1.ts';
 
 /** What of a node a selector looks at. */
 export interface SelectableNode {

@@ -1,4 +1,4 @@
-import type { Taint, Toleration } from './shapes/types/core-v1';
+import type { Taint, Toleration } from './shapes/types/core-v1.ts';
 
 /** Whether one of the tolerations covers the taint (Kubernetes' rules: no effect means all, no key with Exists means all). */
 export function tolerates(tolerations: readonly Toleration[], taint: Taint): boolean {
