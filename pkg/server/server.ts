@@ -36,6 +36,7 @@ import { WatchCache } from '#storage/watch-cache';
 import { createComponents, type ServerComponents } from './components.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { firstAddressOf } from './service-address.ts';
+import { createWebListener } from './web-listener.ts';
 
 export interface ServerOptions {
   /** `$BERTH_HOME`: certificates, the kubeconfig and the embedded store stand in it. */
@@ -47,6 +48,8 @@ export interface ServerOptions {
   readonly port?: number;
   /** What agents dial; 6444 unless given; 0: any free one. */
   readonly agentPort?: number;
+  /** Metrics and health without a certificate, on 127.0.0.1 alone; 2 above `port` unless given, none when `port` is 0. */
+  readonly webPort?: number;
   /** `10.42.0.0/16` unless given. */
   readonly clusterCidr?: string;
   /** `10.43.0.0/16` unless given. */
@@ -193,9 +196,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const url = `https://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
     const connection = connectionFor(url, pki.authority, pki.admin);
     await saveConnection(join(options.home, 'kubeconfig'), 'berth', connection, true);
+    const webPort = options.webPort ?? (options.port === 0 ? undefined : port + 2);
     const parts = [
       face,
       ...components.parts,
+      ...(webPort === undefined
+        ? []
+        : [createWebListener({ port: webPort, registry, ready: () => cache.reachNewest(), url, version: options.version ?? '', log })]),
       renewal(pkiOptions, pki.serving, options, url, (pair) => {
         face.setCertificate(pair);
         components.setCertificate(pair);
