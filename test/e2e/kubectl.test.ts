@@ -57,6 +57,18 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
     rmSync(scratch, { recursive: true, force: true });
   }, 120_000);
 
+  test.each([
+    ['the server', '/metrics'],
+    ['the agent', '/api/v1/nodes/NODE/proxy/metrics'],
+    ["the agent's containers", '/api/v1/nodes/NODE/proxy/metrics/resource'],
+  ])('metrics of %s pass promtool', async (_what, path) => {
+    const kubectl = await useKubectl('1.35', cluster.kubeconfig, scratch);
+    const node = (await kubectl.succeed('get', 'nodes', '-o', 'name')).trim().replace('node/', '');
+    const metrics = await kubectl.succeed('get', '--raw', path.replace('NODE', node));
+    expect(metrics).toMatch(/^# TYPE /m);
+    expect(await runCommand('promtool', ['check', 'metrics'], { input: metrics })).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  });
+
   describe.each(versions)('%s', (version) => {
     let bench: Bench;
 

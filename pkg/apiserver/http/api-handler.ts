@@ -16,6 +16,7 @@ import { Exchange, type Request } from './exchange.ts';
 import { checkHealth, type HealthCheck } from './health.ts';
 import { negotiate, notAcceptable, parseAccept } from './media-type.ts';
 import type { ApiMetrics } from './metrics.ts';
+import { isNodePage, type NodePages } from './node-pages.ts';
 import { parseResourcePath, type ResourcePath } from './path.ts';
 import { type PodStreams, podStreamOf } from './pod-streams.ts';
 import { encodeProtobufBody } from './protobuf.ts';
@@ -31,6 +32,7 @@ export interface ApiHandlerOptions {
   readonly authorizers: readonly Authorizer[];
   readonly resources: PublishedResources;
   readonly handler: ResourceHandler;
+  readonly nodePages: NodePages;
   readonly podStreams: PodStreams;
   readonly discovery: Discovery;
   readonly openApi: OpenApi;
@@ -138,9 +140,14 @@ export class ApiHandler {
   }
 
   async #resource(exchange: Exchange, user: UserInfo, path: ResourcePath): Promise<void> {
-    const { resources, handler, podStreams } = this.#options;
+    const { resources, handler, nodePages, podStreams } = this.#options;
     const resource = resources.find(path.group, path.version, path.plural);
     if (resource === undefined) throw notFound();
+    if (isNodePage(path)) {
+      if (exchange.method !== 'GET') throw methodNotAllowed();
+      await nodePages.send(exchange, user, path);
+      return;
+    }
     const stream = podStreamOf(path);
     if (stream === undefined) {
       await handler.handle(exchange, user, path, resource);

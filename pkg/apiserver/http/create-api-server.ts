@@ -17,6 +17,7 @@ import type { VirtualResource } from '../verbs/virtual/virtual-resource.ts';
 import { ApiHandler } from './api-handler.ts';
 import type { HealthCheck } from './health.ts';
 import { ApiMetrics } from './metrics.ts';
+import { NodePages } from './node-pages.ts';
 import { PodStreams } from './pod-streams.ts';
 import { PublishedResources } from './published-resources.ts';
 import { ResourceHandler } from './resource-handler.ts';
@@ -65,6 +66,7 @@ export function createApiServer(options: CreateApiServerOptions): ApiServer {
     },
   });
   const handler = new ApiHandler({
+    nodePages: new NodePages(options.connector, authorizers),
     authenticator: new Authenticator(clock),
     authorizers,
     resources,
