@@ -56,7 +56,7 @@ interface Attempt {
 }
 
 interface Pull {
-  readonly done: Promise<PullResult>;
+  done: Promise<PullResult>;
   readonly waiting: Set<() => void>;
   progress: string;
 }
@@ -80,6 +80,7 @@ export function createImages(options: ImagesOptions): Images {
     const begun = clock.monotonic();
     let told = begun;
     const waiting = new Set([request.changed]);
+    const started: Pull = { done: Promise.resolve({ error: '' }), progress: '', waiting };
     const onProgress = ({ doneBytes, totalBytes }: PullProgress): void => {
       started.progress = `${megabytes(doneBytes)} of ${megabytes(totalBytes)} MB`;
       if (clock.monotonic() - told < progressInterval) return;
@@ -87,11 +88,10 @@ export function createImages(options: ImagesOptions): Images {
       for (const changed of waiting) changed();
     };
     const credentials = credentialsFor(reference, request.pullSecrets);
-    const done = pullWith(runtime, reference, credentials, onProgress, options.signal).finally(() => {
+    started.done = pullWith(runtime, reference, credentials, onProgress, options.signal).finally(() => {
       pulls.delete(reference);
       options.onPulled?.((clock.monotonic() - begun) / 1000);
     });
-    const started: Pull = { done, progress: '', waiting };
     pulls.set(reference, started);
     return started;
   };
