@@ -21,7 +21,7 @@ import { parseRange, type Range } from './ranges.ts';
 import { claimPorts, pick, withOpenPorts } from './services/claims.ts';
 import { runNft } from './services/nft.ts';
 import { type NetworkFacts, type RuleSet, renderChange, renderRules, ruleSetOf } from './services/rules.ts';
-import { forwardedPorts } from './services/service-ports.ts';
+import { forwardedPorts, type PortsCache } from './services/service-ports.ts';
 import type { NetworkState, Problem } from './state.ts';
 
 export interface NodeNetworkOptions {
@@ -57,6 +57,7 @@ export class NodeNetwork {
   #bridgeFiltered = true;
   /** What the kernel has; undefined: not known. */
   #rules: RuleSet | undefined;
+  readonly #ports: PortsCache = new WeakMap();
   #state: NetworkState = { services: [], endpointSlices: [], pods: [] };
   #applying: Promise<unknown> = Promise.resolve();
   #retry: { cancel(): void } | undefined;
@@ -146,7 +147,7 @@ export class NodeNetwork {
 
   async #applyRules(state: NetworkState): Promise<readonly Problem[]> {
     this.#retry?.cancel();
-    const ports = forwardedPorts(state, this.#options.nodeName);
+    const ports = forwardedPorts(state, this.#options.nodeName, this.#ports);
     const { claims, problems } = claimPorts(ports);
     const failures = await this.#holder.hold(claims.map(({ wanted }) => wanted));
     const open = claims.filter(({ wanted }) => !failures.has(portKey(wanted)));

@@ -138,11 +138,10 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
       return id;
     }
 
-    /** Collects events from now on, and lets a test wait for one. */
+    /** Collects events from now on, and lets a test wait for one, whatever their order. */
     async function listening(signal: AbortSignal): Promise<{ until(matches: (event: RuntimeEvent) => boolean): Promise<RuntimeEvent> }> {
       const seen: RuntimeEvent[] = [];
       let wake = (): void => undefined;
-      let read = 0;
       void (async () => {
         for await (const event of runtime.events(signal)) {
           seen.push(event);
@@ -151,13 +150,9 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
       })();
       const until = async (matches: (event: RuntimeEvent) => boolean): Promise<RuntimeEvent> => {
         for (;;) {
-          for (; read < seen.length; read++) {
-            const event = seen[read];
-            if (event !== undefined && matches(event)) {
-              read++;
-              return event;
-            }
-          }
+          const index = seen.findIndex(matches);
+          const [found] = index < 0 ? [] : seen.splice(index, 1);
+          if (found !== undefined) return found;
           await new Promise<void>((resolve) => {
             wake = resolve;
           });

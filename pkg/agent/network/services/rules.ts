@@ -2,7 +2,7 @@
  * What the kernel is told, as text for `nft`: verdict maps from address, protocol and port to one small chain a port, which picks an endpoint.
  * Pure. Invariant: the same state gives the same text, and the whole is swapped in one transaction, so that no packet meets half of it.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ForwardedPort, Target } from './service-ports.ts';
 
 export interface NetworkFacts {
@@ -83,7 +83,7 @@ export function ruleSetOf(ports: readonly ForwardedPort[]): RuleSet {
 
 /** Named by content as well: a port whose endpoints change gets a new chain, and the old one is never half rewritten. */
 function chainName(port: ForwardedPort, body: string): string {
-  return `p_${createHash('sha256').update(`${port.id}\n${body}`).digest('hex').slice(0, 16)}`;
+  return `p_${hash('sha256', `${port.id}\n${body}`).slice(0, 16)}`;
 }
 
 function renderChain(port: ForwardedPort, targets: readonly Target[], ranges: readonly string[]): string {

@@ -3,7 +3,7 @@ import type { Service } from '#api/shapes/types/core-v1';
 import type { Endpoint, EndpointSlice } from '#api/shapes/types/discovery-v1';
 import type { NetworkPod } from '../state.ts';
 import { claimPorts } from './claims.ts';
-import { forwardedPorts } from './service-ports.ts';
+import { forwardedPorts, type PortsCache } from './service-ports.ts';
 
 function service(spec: Service['spec'], annotations: Record<string, string> = {}, status: Service['status'] = {}): Service {
   return {
@@ -98,6 +98,18 @@ describe('what is forwarded', () => {
     const odd = service({ clusterIP: '10.43.0.10', externalIPs: ['1.2.3.4 }; drop'], loadBalancerSourceRanges: ['10.0.0.0/8', 'all'] });
     const [port] = ports([odd], [slice([{ addresses: ['10.42.0.2; accept'] }])]);
     expect([port?.virtual.length, port?.internal, port?.sourceRanges]).toEqual([1, [], ['10.0.0.0/8']]);
+  });
+
+  test('a service whose objects are the same is not worked out again, one whose endpoints changed is', () => {
+    const cache: PortsCache = new WeakMap();
+    const web = service({});
+    const first = slice([here]);
+    const of = (...slices: EndpointSlice[]) => forwardedPorts({ services: [web], endpointSlices: slices, pods: [] }, 'node-1', cache)[0];
+    const before = of(first);
+    expect(of(first)).toBe(before);
+    expect(of(slice([here, there]))?.internal).toHaveLength(2);
+    expect(of(first, slice([there]))?.internal).toHaveLength(2);
+    expect(of()?.internal).toEqual([]);
   });
 
   test("host ports of this node's pods", () => {

@@ -41,12 +41,21 @@ export interface ForwardedPort {
 export const hostAddressesAnnotation = 'berth.dev/host-addresses';
 const serviceNameLabel = 'kubernetes.io/service-name';
 
-export function forwardedPorts(state: NetworkState, nodeName: string): ForwardedPort[] {
-  const slices = slicesByService(state.endpointSlices);
-  return [
-    ...state.services.flatMap((service) => portsOfService(service, slices.get(keyOf(service)) ?? [], nodeName)),
-    ...state.pods.flatMap(portsOfPod),
-  ];
+/** What came of a service before: right as long as the service and its slices are the same objects, which are never changed in place. */
+export type PortsCache = WeakMap<Service, { readonly slices: readonly EndpointSlice[]; readonly ports: readonly ForwardedPort[] }>;
+
+export function forwardedPorts(state: NetworkState, nodeName: string, cache: PortsCache = new WeakMap()): ForwardedPort[] {
+  const byService = slicesByService(state.endpointSlices);
+  const ofService = (service: Service): readonly ForwardedPort[] => {
+    const slices = byService.get(keyOf(service)) ?? [];
+    const known = cache.get(service);
+    if (known !== undefined && known.slices.length === slices.length && known.slices.every((slice, index) => slice === slices[index]))
+      return known.ports;
+    const ports = portsOfService(service, slices, nodeName);
+    cache.set(service, { slices, ports });
+    return ports;
+  };
+  return [...state.services.flatMap(ofService), ...state.pods.flatMap(portsOfPod)];
 }
 
 export function keyOf(object: { readonly metadata: { readonly namespace?: string; readonly name?: string } }): string {

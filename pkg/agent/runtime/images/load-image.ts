@@ -9,7 +9,10 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import tar from 'tar-stream';
+import { systemClock } from '#base/clock';
 import { codeOf, messageOf } from '#base/errors';
+import { findProgram } from '../containerd/binaries.ts';
+import { call, openChannel } from '../cri/channel.ts';
 import { RuntimeError } from '../runtime.ts';
 
 export const criNamespace = 'k8s.io';
@@ -21,6 +24,7 @@ export interface LoadImageOptions {
   readonly archive: string | Readable | Uint8Array;
   /** `ctr`, found in the PATH unless given. */
   readonly ctr?: string;
+  /** Unpacks it as well, into this one, so that the first container need not; only containerd's owner knows which. */
   readonly snapshotter?: string;
   readonly signal?: AbortSignal;
 }
@@ -32,10 +36,10 @@ export interface LoadImageOptions {
  */
 export async function loadImage(options: LoadImageOptions): Promise<readonly string[]> {
   const child = spawn(
-    options.ctr ?? 'ctr',
+    options.ctr ?? findProgram('ctr') ?? 'ctr',
     [
       ...['--address', options.socket, '--namespace', criNamespace, 'images', 'import'],
-      ...(options.snapshotter === undefined ? [] : ['--snapshotter', options.snapshotter]),
+      ...(options.snapshotter === undefined ? ['--no-unpack'] : ['--snapshotter', options.snapshotter]),
       '-',
     ],
     { stdio: ['pipe', 'pipe', 'pipe'], signal: options.signal },
@@ -70,7 +74,34 @@ export async function loadImage(options: LoadImageOptions): Promise<readonly str
     throw archiveError(message === '' ? `ctr ended with ${code}` : message);
   }
   if (found.length === 0) throw archiveError('it names no image; save it with its name and tag');
+  await untilKnown(options, found);
   return found;
+}
+
+const knownTimeout = 10_000;
+const knownInterval = 20;
+
+/** CRI learns of images by containerd's events, a moment after they are there. */
+async function untilKnown({ socket, signal }: LoadImageOptions, references: readonly string[]): Promise<void> {
+  const channel = openChannel(`unix://${socket}`);
+  const { images } = channel;
+  const limit = AbortSignal.timeout(knownTimeout);
+  const waiting = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+  try {
+    for (const image of references) {
+      const request = { image: { image, annotations: {} }, verbose: false };
+      while ((await call(images.imageStatus.bind(images), request, { signal: waiting })).image === undefined) {
+        await systemClock.sleep(knownInterval, waiting);
+      }
+    }
+  } catch (error) {
+    if (!limit.aborted || signal?.aborted === true) throw error;
+    throw new RuntimeError('Unavailable', `containerd loaded ${references.join(', ')}, but its CRI service does not know it`, {
+      cause: error,
+    });
+  } finally {
+    channel.close();
+  }
 }
 
 function archiveError(message: string, cause?: unknown): RuntimeError {
