@@ -3,7 +3,7 @@
  * one parent, with a folder for each class of service. Works on cgroup v1 (also hybrid) and v2.
  */
 import { mkdir, readdir, rmdir, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { milliOf, unitsOf } from '#api/quantity';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { codeOf } from '#base/errors';
@@ -55,7 +55,12 @@ export async function openCgroups(options: CgroupsOptions): Promise<Cgroups> {
       for (const root of roots) for (const qos of parents) await removeTree(join(root, path(qos, uid)));
     },
     async removeParent() {
-      for (const root of roots) await removeTree(join(root, parent));
+      for (const root of roots) {
+        await removeTree(join(root, parent));
+        // What is above it may be others' too: it goes only if nothing is left in it.
+        for (let above = dirname(parent); above !== '/' && above !== '.'; above = dirname(above))
+          await rmdir(join(root, above)).catch(() => undefined);
+      }
     },
     async list() {
       const found = new Set<string>();
@@ -98,7 +103,7 @@ export function podLimits(pod: Pod): PodLimits {
     }
     let largest = total;
     for (const { resources } of initContainersOf(pod)) {
-      const value = resources?.[of]?.[resource];
+      const value = resources?.[of]?.[resource] ?? (of === 'requests' ? resources?.limits?.[resource] : undefined);
       if (value === undefined && of === 'limits') return undefined;
       if (value !== undefined) largest = Math.max(largest, read(value));
     }
