@@ -103,10 +103,10 @@ function start(parts: readonly Runnable[]): { stop(): Promise<void> } {
 async function addNode(client: Client, name: string): Promise<void> {
   const allocatable = { cpu: '4', memory: '8Gi', pods: '110', 'ephemeral-storage': '100Gi' };
   await client.create(nodes, { metadata: { name, labels: { 'kubernetes.io/hostname': name } }, spec: {} });
-  const node = await client.get(nodes, { name });
   const time = new Date(0).toISOString().replace('.000', '');
   const ready = { type: 'Ready', status: 'True', reason: 'Played', message: 'played', lastTransitionTime: time, lastHeartbeatTime: time };
-  await client.updateStatus(nodes, { ...node, status: { ...node.status, capacity: allocatable, allocatable, conditions: [ready] } });
+  const status = { capacity: allocatable, allocatable, conditions: [ready] };
+  await client.patch(nodes, { name }, 'merge', { status }, { subresource: 'status' });
 }
 
 /** A pod that is bound runs and is ready; one that is being deleted goes. */

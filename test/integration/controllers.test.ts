@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   configMaps,
+  controllerRevisions,
+  daemonSets,
   deployments,
   endpointSlices,
   endpoints,
@@ -166,6 +168,36 @@ describe('a Deployment', () => {
       ({ metadata }) => (metadata.ownerReferences ?? []).length === 1,
     );
     expect(adopted.metadata.ownerReferences?.[0]?.kind).toBe('Deployment');
+  });
+});
+
+describe('a DaemonSet', () => {
+  test('has a pod on every node, also on one that comes later, and rolls with a history', async () => {
+    const daemonLabels = { app: 'daemon' };
+    const key = { namespace, name: 'daemon' };
+    await client.create(daemonSets, {
+      metadata: key,
+      spec: {
+        selector: { matchLabels: daemonLabels },
+        template: { metadata: { labels: daemonLabels }, spec: { containers: [{ name: 'main', image: 'daemon:1' }] } },
+      },
+    });
+    const settled = (count: number, image: string) => async (): Promise<boolean> => {
+      const { status } = await client.get(daemonSets, key);
+      const there = (await client.list(pods, { namespace })).items;
+      const places = new Set(there.filter(({ spec }) => spec.containers[0]?.image === image).map(({ spec }) => spec.nodeName));
+      return (
+        status?.numberAvailable === count && status.updatedNumberScheduled === count && there.length === count && places.size === count
+      );
+    };
+    expect(await eventually(settled(2, 'daemon:1'), (is) => is)).toBe(true);
+    await plane.addNodes('node-3');
+    expect(await eventually(settled(3, 'daemon:1'), (is) => is)).toBe(true);
+    const patch = { spec: { template: { spec: { containers: [{ name: 'main', image: 'daemon:2' }] } } } };
+    await client.patch(daemonSets, key, 'strategic', patch);
+    expect(await eventually(settled(3, 'daemon:2'), (is) => is)).toBe(true);
+    const revisions = (await client.list(controllerRevisions, { namespace })).items;
+    expect(revisions.map(({ revision }) => revision).toSorted((a, b) => a - b)).toEqual([1, 2]);
   });
 });
 
