@@ -389,6 +389,28 @@ describe('watches', () => {
     expect(JSON.parse(first)).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'late' } } });
   });
 
+  test('of a client that does not read are dropped, and cost nobody else anything', async () => {
+    const stream = session.request({ ':path': `${collection}?watch=1&labelSelector=slow` });
+    await new Promise((resolve) => stream.once('response', resolve));
+    const text = 'x'.repeat(1_000_000);
+    for (let number = 0; number < 24; number++) {
+      const made = await create({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: `slow-${number}`, labels: { slow: 'yes' } },
+        data: { text },
+      });
+      expect(made.status).toBe(201);
+    }
+    let size = 0;
+    stream.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+    });
+    await new Promise((resolve) => stream.once('end', resolve));
+    expect(size).toBeLessThan(20_000_000);
+    await ask('DELETE', `${collection}?labelSelector=slow`);
+  });
+
   test('whose client goes away are over for the server too', async () => {
     const open = async (): Promise<number> => {
       const found = /^apiserver_longrunning_requests\{verb="WATCH",[^}]*resource="secrets"[^}]*\} (\d+)/m.exec(

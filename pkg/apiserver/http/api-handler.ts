@@ -61,8 +61,13 @@ export class ApiHandler {
     } catch (error) {
       if (exchange.reason !== undefined && response.headersSent) return;
       sendError(response, this.#statusOf(error, exchange), warningHeaders(exchange.warnings));
-      // What the client still sends of its body is not read: the connection would otherwise wait for it.
-      if (!request.complete && request.httpVersionMajor < 2) response.once('finish', () => request.destroy());
+      // What the client still sends of its body is not read: it is told to stop.
+      if (!request.complete) {
+        response.once('finish', () => {
+          if ('stream' in request) request.stream.close();
+          else request.destroy();
+        });
+      }
     }
   }
 
