@@ -17,8 +17,9 @@ import { loadImage } from '#agent/runtime/images/load-image';
 import type { ContainerConfig, SandboxConfig } from '#agent/runtime/runtime';
 import type { Service } from '#api/shapes/types/core-v1';
 import type { Endpoint, EndpointSlice } from '#api/shapes/types/discovery-v1';
-import { systemClock } from '#base/clock';
+import { type Clock, systemClock } from '#base/clock';
 import { silentLogger } from '#base/logging';
+import { ManualClock } from '#base/manual-clock';
 import { buildDemoImage } from '../../hack/demo-image.ts';
 import { isInNamespace } from './in-namespace.ts';
 import { busyboxImage, removeCgroups, whyNoContainers } from './private-containerd.ts';
@@ -72,7 +73,7 @@ function defineTests(): void {
     ].join('\n');
   }
 
-  function newNetwork(): NodeNetwork {
+  function newNetwork(clock: Clock = systemClock): NodeNetwork {
     return new NodeNetwork({
       home,
       nodeName: 'node-1',
@@ -81,7 +82,7 @@ function defineTests(): void {
       serviceCidr: '10.43.0.0/16',
       domain: 'cluster.local',
       cniConfiguration: containerd.layout.cniConfiguration,
-      clock: systemClock,
+      clock,
       log: silentLogger,
       resolvConf: '/dev/null',
     });
@@ -263,6 +264,11 @@ function defineTests(): void {
     }).finally(() => socket.close());
   }
 
+  async function eventually(holds: () => boolean): Promise<void> {
+    for (let attempt = 0; attempt < 100 && !holds(); attempt++) await systemClock.sleep(50);
+    expect(holds()).toBe(true);
+  }
+
   test('a pod reaches every ready endpoint of a service, which sees the pod as its client', async () => {
     await apply([service('web', '10.43.0.10')], [slice('web', [web1, web2])]);
     const seen = new Set<string>();
@@ -430,10 +436,19 @@ function defineTests(): void {
     expect(getFromOutside(`${nodeAddress}:8080`)).toMatch(/^web2 /);
   });
 
-  test('rules that someone else removed come back with the next change', async () => {
+  test('rules that someone else removed come back with the next change, and by themselves', async () => {
     execFileSync('nft', ['delete', 'table', 'ip', network.layout.table]);
     await apply([service('web', '10.43.0.10')], [slice('web', [web1])]);
     expect(await get(client, '10.43.0.10')).toMatch(/^web1 /);
+    const clock = new ManualClock();
+    await network.close();
+    network = newNetwork(clock);
+    await network.setup();
+    await apply([service('web', '10.43.0.10')], [slice('web', [web2])]);
+    execFileSync('nft', ['flush', 'ruleset']);
+    await clock.advance(20_000);
+    await eventually(() => execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' }).includes(network.layout.table));
+    expect(await get(client, '10.43.0.10')).toMatch(/^web2 /);
   });
 
   (findProgram('iptables') === undefined ? test.skip : test)('a firewall that drops what it forwards lets pods through', async () => {

@@ -47,6 +47,8 @@ export interface NodeNetworkOptions {
 
 /** A port that is taken is tried again after this. */
 const retryInterval = 30_000;
+/** How often it is looked whether others left our rules alone: a firewall's reload takes all tables away, Docker's start closes forwarding. */
+const watchInterval = 15_000;
 
 export class NodeNetwork {
   readonly layout: NetworkLayout;
@@ -61,6 +63,7 @@ export class NodeNetwork {
   #state: NetworkState = { services: [], endpointSlices: [], pods: [] };
   #applying: Promise<unknown> = Promise.resolve();
   #retry: { cancel(): void } | undefined;
+  #watch: { cancel(): void } | undefined;
   #closed = false;
 
   constructor(options: NodeNetworkOptions) {
@@ -123,6 +126,7 @@ export class NodeNetwork {
       await runNft(renderRules(this.#facts(), none));
       this.#rules = none;
     }
+    this.#watchRules();
   }
 
   /**
@@ -141,6 +145,7 @@ export class NodeNetwork {
   async close(): Promise<void> {
     this.#closed = true;
     this.#retry?.cancel();
+    this.#watch?.cancel();
     await this.#applying;
     await Promise.all([this.#dns.close(), this.#holder.close()]);
   }
@@ -187,6 +192,25 @@ export class NodeNetwork {
       },
       (error: unknown) => this.#options.log.warn('the rules could not be loaded', { reason: messageOf(error) }),
     );
+  }
+
+  #watchRules(): void {
+    this.#watch?.cancel();
+    if (this.#closed) return;
+    this.#watch = this.#options.clock.schedule(watchInterval, () => {
+      this.#restoreRules()
+        .catch((error: unknown) => this.#options.log.warn('the rules could not be loaded', { reason: messageOf(error) }))
+        .finally(() => this.#watchRules());
+    });
+  }
+
+  /** Makes good what others did to our rules. */
+  async #restoreRules(): Promise<void> {
+    await openHostFirewall({ mark: this.layout.firewallMark, bridge: this.layout.bridge });
+    if (this.#rules === undefined || (await this.#hasTable())) return;
+    this.#options.log.warn('another program removed the rules, loading them again');
+    this.#rules = undefined;
+    await this.apply(this.#state);
   }
 
   #facts(): NetworkFacts {

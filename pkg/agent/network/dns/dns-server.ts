@@ -55,7 +55,9 @@ export class DnsServer {
     this.#zone = zone;
   }
 
+  /** Does nothing where it listens already. */
   async listen(): Promise<void> {
+    if (this.#tcp !== undefined) return;
     const preferred = this.#options.port ?? 53;
     for (let attempt = 0; ; attempt++) {
       try {
