@@ -113,6 +113,15 @@ beforeEach(() => {
 const tls = () => ({ ca: pki.authority.certificatePem, cert: pki.admin.certificate, key: pki.admin.privateKey });
 const base = '/api/v1/namespaces/default/pods';
 
+/** The stream that the request under way has opened. */
+async function opened(): Promise<Played> {
+  for (;;) {
+    const now = played;
+    if (now !== undefined) return now;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 async function get(path: string): Promise<{ code: number; body: string }> {
   const request = httpsRequest({ host: '127.0.0.1', port, path, ...tls() });
   request.end();
@@ -139,9 +148,9 @@ const spdy = ['Upgrade: SPDY/3.1', 'X-Stream-Protocol-Version: v4.channel.k8s.io
 describe('log', () => {
   test('passes on what was asked and what comes', async () => {
     const reading = get(`${base}/p/log?container=side&follow=True&tailLines=5&timestamps=1&limitBytes=100&sinceTime=2026-01-01T00:00:00Z`);
-    while (played === undefined) await new Promise((resolve) => setImmediate(resolve));
-    played.stream.write('one\n');
-    played.stream.end('two\n');
+    const { stream } = await opened();
+    stream.write('one\n');
+    stream.end('two\n');
     expect(await reading).toEqual({ code: 200, body: 'one\ntwo\n' });
     expect(played).toMatchObject({
       nodeName: 'node-1',
@@ -184,9 +193,9 @@ describe('log', () => {
 
   test('that breaks off does not look like one that ended', async () => {
     const reading = get(`${base}/p/log`);
-    while (played === undefined) await new Promise((resolve) => setImmediate(resolve));
-    played.stream.write('half a li');
-    played.stream.destroy(new Error('gone'));
+    const { stream } = await opened();
+    stream.write('half a li');
+    stream.destroy(new Error('gone'));
     await expect(reading).rejects.toMatchObject({ code: 'ECONNRESET' });
   });
 
