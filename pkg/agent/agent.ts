@@ -137,6 +137,7 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
     facts,
     labels: options.labels ?? {},
     maximumPods: options.maximumPods ?? 110,
+    volumeDirectory: join(home, 'volumes'),
     version: options.version ?? 'v0.0.0',
     runtime,
     isPodInterface,

@@ -217,7 +217,10 @@ export interface NodeDns {
   readonly host: DnsConfig;
 }
 
-/** The pod's resolver by `dnsPolicy`; pods of Compose networks ask for bare names as they are, first. */
+/**
+ * The pod's resolver by `dnsPolicy`. Pods of Compose networks ask for bare names as they are, and search only what the machine does, as with Docker: some
+ * resolvers (busybox's nslookup) never ask for the bare name where there is anything to search.
+ */
 export function dnsOf(pod: Pod, node: NodeDns): DnsConfig {
   const { dnsPolicy = 'ClusterFirst', dnsConfig, hostNetwork } = pod.spec;
   const own = dnsConfig?.options?.map(({ name = '', value }) => (value === undefined ? name : `${name}:${value}`)) ?? [];
@@ -238,13 +241,22 @@ function baseDns(pod: Pod, policy: string, hostNetwork: boolean, node: NodeDns):
   const compose = (pod.spec.berth?.networks?.length ?? 0) > 0;
   return {
     servers: [node.server],
-    searches: [`${pod.metadata.namespace}.svc.${node.domain}`, `svc.${node.domain}`, node.domain, ...node.host.searches],
+    searches: [
+      ...(compose ? [] : [`${pod.metadata.namespace}.svc.${node.domain}`, `svc.${node.domain}`, node.domain]),
+      ...node.host.searches,
+    ],
     options: [compose ? 'ndots:0' : 'ndots:5'],
   };
 }
 
-/** The pod's `/etc/hosts`: itself, and what `hostAliases` says. */
-export function hostsFile(pod: Pod, addresses: readonly string[], domain: string): string {
+/** The pod's `/etc/hosts`: itself (or, on the host's network, what the host says: `base`), and what `hostAliases` says. */
+export function hostsFile(pod: Pod, addresses: readonly string[], domain: string, base?: string): string {
+  const own = base === undefined ? ownHosts(pod, addresses, domain) : [base.trimEnd()];
+  const aliases = (pod.spec.hostAliases ?? []).map(({ ip, hostnames }) => [ip, ...(hostnames ?? [])].join('\t'));
+  return `${[...own, ...aliases].join('\n')}\n`;
+}
+
+function ownHosts(pod: Pod, addresses: readonly string[], domain: string): string[] {
   const lines = ['# Made by Berth for this pod.', '127.0.0.1\tlocalhost', '::1\tlocalhost ip6-localhost ip6-loopback'];
   const hostname = hostnameOf(pod);
   const { subdomain } = pod.spec;
@@ -252,6 +264,5 @@ export function hostsFile(pod: Pod, addresses: readonly string[], domain: string
     const full = subdomain === undefined || subdomain === '' ? [] : [`${hostname}.${subdomain}.${pod.metadata.namespace}.svc.${domain}`];
     lines.push([address, ...full, hostname].join('\t'));
   }
-  for (const { ip, hostnames } of pod.spec.hostAliases ?? []) lines.push([ip, ...(hostnames ?? [])].join('\t'));
-  return `${lines.join('\n')}\n`;
+  return lines;
 }

@@ -14,6 +14,7 @@ export interface NodeKeeperOptions {
   readonly facts: MachineFacts;
   readonly labels: Readonly<Record<string, string>>;
   readonly maximumPods: number;
+  readonly volumeDirectory: string;
   readonly version: string;
   readonly runtime: Runtime;
   /** Interfaces of the pod network, which are not the machine's. */
@@ -108,13 +109,14 @@ class Keeper implements NodeKeeper {
   }
 
   #build(problem: string | undefined, pressure: { memory: boolean; disk: boolean; pid: boolean }): Node {
-    const { name, facts, labels, maximumPods, version, clock } = this.#options;
+    const { name, facts, labels, maximumPods, volumeDirectory, version, clock } = this.#options;
     return observedNode({
       name,
       facts,
       addresses: this.#addresses,
       labels,
       maximumPods,
+      volumeDirectory,
       runtime: this.#info,
       problem,
       pressure,

@@ -11,6 +11,8 @@ export interface NodeInput {
   /** Beside the well-known ones. */
   readonly labels: Readonly<Record<string, string>>;
   readonly maximumPods: number;
+  /** Where volumes of the local class stand, for people to find. */
+  readonly volumeDirectory: string;
   readonly runtime: RuntimeInfo | undefined;
   /** Why the runtime or its network is not ready; undefined: it is. */
   readonly problem: string | undefined;
@@ -21,6 +23,8 @@ export interface NodeInput {
   readonly previous: Node | undefined;
   readonly now: number;
 }
+
+export const volumeDirectoryAnnotation = 'berth.dev/volume-directory';
 
 /** Set aside for the machine itself: its share grows with it, and never takes more than a quarter. */
 function setAside(total: number, least: number, share: number): number {
@@ -50,6 +54,7 @@ export function observedNode(input: NodeInput): Node {
         'beta.kubernetes.io/arch': facts.architecture,
         ...labels,
       },
+      annotations: { [volumeDirectoryAnnotation]: input.volumeDirectory },
     },
     spec: {},
     status: {

@@ -2,7 +2,7 @@
  * Carries out one planned step of one pod. What goes wrong in a way that the pod's owner should know of becomes a failure in the memory, an event,
  * and a time to try again; anything else is thrown, and the worker tries again.
  */
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Container, Pod } from '#api/shapes/types/core-v1';
 import { backoffDelay } from '#base/backoff';
@@ -13,7 +13,7 @@ import { runHandler } from './lifecycle-handlers.ts';
 import { logFilesOf } from './logs/read-logs.ts';
 import type { NodeContext } from './node-context.ts';
 import { type Failure, type ImageState, newestSandbox, type Step, type StopTarget } from './plan.ts';
-import { allContainersOf, identityOf } from './pod.ts';
+import { allContainersOf, gracePeriodOf, identityOf } from './pod.ts';
 import type { RuntimeMount, SandboxConfig } from './runtime/runtime.ts';
 import { terminationFileOf } from './termination-messages.ts';
 import { containerMounts, removePodDirectory, setUpVolumes, takeDownVolumes } from './volumes/pod-volumes.ts';
@@ -297,9 +297,12 @@ async function ownMounts({ container, attempt }: StepOf<'StartContainer'>, { pod
     await writeFile(file, '', { mode: 0o666 });
     add(messagePath, file);
   }
-  if (!taken.has('/etc/hosts') && pod.spec.hostNetwork !== true) {
+  const onHost = pod.spec.hostNetwork === true;
+  if (!taken.has('/etc/hosts') && (!onHost || (pod.spec.hostAliases?.length ?? 0) > 0)) {
     const file = join(directory, 'etc-hosts');
-    if (!(await exists(file))) await writeFile(file, hostsFile(pod, podAddresses(pod, node), node.node.dns().domain), { mode: 0o644 });
+    const base = onHost ? await readFile('/etc/hosts', 'utf8').catch(() => '') : undefined;
+    const text = hostsFile(pod, podAddresses(pod, node), node.node.dns().domain, base);
+    if (!(await exists(file))) await writeFile(file, text, { mode: 0o644 });
     add('/etc/hosts', file);
   }
   return mounts;
@@ -316,7 +319,7 @@ async function postStart(container: Container, id: string, context: StepContext)
     if (context.signal.aborted) return;
     node.events.record({ pod, container: container.name }, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${messageOf(error)}`);
     await stopContainers(
-      { type: 'StopContainers', targets: [{ id, name: container.name, graceSeconds: 30 }], message: 'FailedPostStartHook' },
+      { type: 'StopContainers', targets: [{ id, name: container.name, graceSeconds: gracePeriodOf(pod) }], message: 'FailedPostStartHook' },
       context,
     );
   }

@@ -104,11 +104,18 @@ export function createNodeObjects(options: NodeObjectsOptions): NodeObjects {
       return { ...node, status: { ...node.status, ...observed.status, conditions: [...conditions, ...others] } };
     });
 
-  const writeLabels = (nodeName: string, observed: Node): Promise<Node> =>
-    modify(nodeName, false, (node) => ({
-      ...node,
-      metadata: { ...node.metadata, labels: { ...node.metadata.labels, ...observed.metadata.labels } },
-    }));
+  const writeMetadata = (nodeName: string, observed: Node): Promise<Node> =>
+    modify(nodeName, false, (node) => {
+      const { [keyAnnotation]: _own, ...annotations } = observed.metadata.annotations ?? {};
+      return {
+        ...node,
+        metadata: {
+          ...node.metadata,
+          labels: { ...node.metadata.labels, ...observed.metadata.labels },
+          annotations: { ...node.metadata.annotations, ...annotations },
+        },
+      };
+    });
 
   return {
     async claim(nodeName, keyFingerprint) {
@@ -133,12 +140,12 @@ export function createNodeObjects(options: NodeObjectsOptions): NodeObjects {
     async register(nodeName, observed) {
       await ensure({ metadata: { name: nodeName, labels: observed.metadata.labels ?? {} } });
       await allocate(nodeName);
-      await writeLabels(nodeName, observed);
+      await writeMetadata(nodeName, observed);
       return writeStatus(nodeName, observed, true);
     },
 
     async update(nodeName, observed) {
-      await writeLabels(nodeName, observed);
+      await writeMetadata(nodeName, observed);
       await writeStatus(nodeName, observed, true);
     },
 

@@ -100,6 +100,8 @@ export class Streams implements NodeConnector {
         return;
       }
       const stream = tunnelStream(call, () => call.destroy());
+      // Between this and its first user nobody listens, and that must not end the process; `close` follows in any case.
+      stream.on('error', () => undefined);
       if (first.data.length > 0) stream.unshift(first.data);
       waiting.resolve(stream);
     };

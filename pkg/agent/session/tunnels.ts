@@ -35,6 +35,7 @@ export async function serveTunnel(request: OpenStream, client: AgentClient, opti
     const source = await options.open(request.target, stop);
     call.write(message({}));
     const stream = tunnelStream(call, () => call.cancel());
+    stream.on('error', (error) => options.log.debug('a stream broke', { stream: request.streamId, error: error.message }));
     stream.once('close', () => gone.abort());
     stop.addEventListener('abort', () => stream.destroy(), { once: true });
     if (source.type === 'bytes') await sendBytes(source.chunks, stream);

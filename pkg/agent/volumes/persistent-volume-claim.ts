@@ -5,8 +5,9 @@ import { checkHostPath } from './host-path.ts';
 import { giveToGroup } from './ownership.ts';
 import { type VolumeContext, VolumeError, type VolumePlugin } from './volume-plugin.ts';
 
-/** The class whose volumes Berth makes itself, on the node that the volume belongs to. */
+/** Volumes of this class, or made for a claim by this provisioner, are folders that the agent makes on the node that they belong to. */
 export const localClass = 'berth-local';
+const localProvisioner = 'berth.dev/local';
 
 /** A claim that is bound to a volume on this node: Berth's own local class, or a `local` or `hostPath` volume that someone made. */
 export const persistentVolumeClaim: VolumePlugin = {
@@ -33,7 +34,7 @@ export const persistentVolumeClaim: VolumePlugin = {
 async function pathOf(volume: PersistentVolume, context: VolumeContext): Promise<string> {
   const name = volume.metadata.name ?? '';
   const { local, hostPath, storageClassName } = volume.spec;
-  if (storageClassName === localClass) {
+  if (storageClassName === localClass || volume.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] === localProvisioner) {
     // Where the data stands is this node's matter; the volume's path, if it has one, only says so to people.
     const path = join(context.persistentDirectory, name);
     await mkdir(path, { recursive: true, mode: 0o777 });
