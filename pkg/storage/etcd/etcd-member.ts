@@ -1,0 +1,98 @@
+/**
+ * One endpoint of an etcd cluster: where it is, how it is trusted, and its channels, which are dialled when first used. Calls and
+ * watches have a connection each, so that a watch that catches up does not stand before the answer to a write.
+ */
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import { type ChannelCredentials, type ClientOptions, credentials } from '@grpc/grpc-js';
+import { AuthClient, KVClient, WatchClient } from './generated/etcd.ts';
+
+export interface EtcdTls {
+  /** PEM; the system's authorities unless given. */
+  readonly certificateAuthority?: string;
+  /** PEM, together with `key`: a client's certificate. */
+  readonly certificate?: string;
+  readonly key?: string;
+}
+
+const channelOptions = {
+  'grpc.initial_reconnect_backoff_ms': 50,
+  'grpc.min_reconnect_backoff_ms': 50,
+  'grpc.max_reconnect_backoff_ms': 1000,
+  // etcd ends connections that ask more often than every 5 s.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.max_receive_message_length': -1,
+  'grpc.max_send_message_length': -1,
+  'grpc.enable_http_proxy': 0,
+  'grpc.use_local_subchannel_pool': 1,
+} as const;
+
+export class EtcdMember {
+  /** `http://host:port` or `https://host:port`. */
+  readonly url: string;
+  readonly #target: string;
+  readonly #credentials: ChannelCredentials;
+  readonly #options: ClientOptions;
+  #kv: KVClient | undefined;
+  #auth: AuthClient | undefined;
+  #watches: WatchClient | undefined;
+
+  /** Throws an error that says what is wrong with the endpoint. */
+  constructor(endpoint: string, tls: EtcdTls) {
+    const { protocol, host, port } = parseEndpoint(endpoint);
+    this.url = `${protocol}//${host}:${port}`;
+    this.#target = `dns:///${host}:${port}`;
+    const address = host.replace(/^\[|\]$/g, '');
+    const secure = protocol === 'https:';
+    const byAddress = secure && isIP(address) !== 0;
+    this.#credentials = secure ? secureCredentials(tls, byAddress ? address : undefined) : credentials.createInsecure();
+    // A server's name in TLS is never an address; the certificate is checked against the address all the same.
+    this.#options = byAddress ? { ...channelOptions, 'grpc.ssl_target_name_override': 'etcd' } : channelOptions;
+  }
+
+  get kv(): KVClient {
+    this.#kv ??= new KVClient(this.#target, this.#credentials, this.#options);
+    return this.#kv;
+  }
+
+  get auth(): AuthClient {
+    this.#auth ??= new AuthClient(this.#target, this.#credentials, { ...this.#options, channelOverride: this.kv.getChannel() });
+    return this.#auth;
+  }
+
+  get watches(): WatchClient {
+    this.#watches ??= new WatchClient(this.#target, this.#credentials, this.#options);
+    return this.#watches;
+  }
+
+  close(): void {
+    this.#kv?.close();
+    this.#watches?.close();
+  }
+}
+
+function secureCredentials(tls: EtcdTls, address: string | undefined): ChannelCredentials {
+  const pem = (text: string | undefined): Buffer | null => (text === undefined ? null : Buffer.from(text));
+  return credentials.createSsl(
+    pem(tls.certificateAuthority),
+    pem(tls.key),
+    pem(tls.certificate),
+    address === undefined ? {} : { checkServerIdentity: (_name, certificate) => checkServerIdentity(address, certificate) },
+  );
+}
+
+function parseEndpoint(endpoint: string): { protocol: string; host: string; port: string } {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+  const wrong =
+    url === undefined ||
+    (url.protocol !== 'http:' && url.protocol !== 'https:') ||
+    url.hostname === '' ||
+    url.username !== '' ||
+    (url.pathname !== '/' && url.pathname !== '') ||
+    url.search !== '';
+  if (wrong) throw new Error(`an etcd endpoint is http://HOST:PORT or https://HOST:PORT, not "${endpoint}"`);
+  // The port that is a scheme's own is left out by URL, though it was written.
+  const written = /:(\d+)\/?$/.exec(endpoint)?.[1];
+  return { protocol: url.protocol, host: url.hostname, port: written ?? '2379' };
+}
