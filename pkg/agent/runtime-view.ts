@@ -2,6 +2,7 @@
  * What the runtime has on this node, by pod: kept current by the runtime's own events and looked at by every worker, so that none of them asks
  * the runtime. Invariant: after `refresh…` has resolved, the view is at least as new as the call. It changes nothing in the runtime.
  */
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '#base/clock';
 import { messageOf } from '#base/errors';
 import { isAbort, type Runnable } from '#base/lifecycle';
@@ -101,6 +102,8 @@ class View implements RuntimeView {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    // Every look at an end listens on it: that is no leak.
+    setMaxListeners(0, signal);
     for await (const event of this.#runtime.events(signal)) {
       if (event.type === 'Resynchronize') void this.#resynchronizeUntilDone(signal);
       else if (event.type === 'SandboxExited')

@@ -164,6 +164,9 @@ describe('a mount', () => {
   test('of a part of a volume makes the folder where it is missing', async () => {
     expect(await mount('a/b')).toBe(join(folder, 'volume/a/b'));
     expect((await stat(join(folder, 'volume/a/b'))).isDirectory()).toBe(true);
+    await chmod(join(folder, 'volume'), 0o777);
+    await mount('c/d');
+    expect((await stat(join(folder, 'volume/c'))).mode & 0o777).toBe(0o777);
   });
 
   test('never leads out of the volume', async () => {

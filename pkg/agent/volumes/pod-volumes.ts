@@ -2,7 +2,8 @@
  * All volumes of one pod: set up, brought up to date, mounted into containers, taken down. Invariant: taking down never deletes through a mount:
  * what cannot be unmounted stays, and the error says so.
  */
-import { mkdir, realpath, rm, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { chmod, chown, mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Container, Pod, Volume } from '#api/shapes/types/core-v1';
 import { codeOf, messageOf } from '#base/errors';
@@ -97,8 +98,19 @@ async function subPathOf(volume: MountedVolume, subPath: string, name: string): 
   let parent = dirname(path);
   while (!(await exists(parent))) parent = dirname(parent);
   if (!inside(await realpath(parent))) throw new VolumeError(`subPath "${subPath}" of volume "${name}" leads out of the volume`);
-  await mkdir(path, { recursive: true, mode: 0o750 });
+  await makeLike(await stat(root), root, path);
   return path;
+}
+
+/** Folders below the volume belong to whom the volume belongs to, so that whoever may write it may write them. */
+async function makeLike(volume: Stats, root: string, path: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = path; at !== root && !(await exists(at)); at = dirname(at)) missing.unshift(at);
+  for (const directory of missing) {
+    await mkdir(directory);
+    if (volume.gid !== 0) await chown(directory, -1, volume.gid);
+    await chmod(directory, volume.mode & 0o7777);
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
