@@ -5,6 +5,7 @@ import type { ContainerStatus, Pod, PodStatus } from '#api/shapes/types/core-v1'
 import { silentLogger } from '#base/logging';
 import { ManualClock } from '#base/manual-clock';
 import { noCgroups } from './cgroups.ts';
+import { collect } from './collector.ts';
 import { createEvents, type RecordedEvent } from './events.ts';
 import { createImages } from './images.ts';
 import { createAgentMetrics } from './metrics.ts';
@@ -33,6 +34,7 @@ export class TestNode {
   #listeners: ((changed: readonly AssignedObject[]) => void)[] = [];
   #stop = new AbortController();
   #running: Promise<unknown> = Promise.resolve();
+  #collect: () => Promise<void> = () => Promise.resolve();
 
   constructor(folder: string, script: FakeScript) {
     this.#folder = folder;
@@ -94,7 +96,25 @@ export class TestNode {
       close: async () => undefined,
     };
     const workers = createPodWorkers(assignments, context);
+    this.#collect = () =>
+      collect({
+        node: context,
+        workers,
+        podsDirectory: join(this.#folder, 'pods'),
+        logsDirectory: join(this.#folder, 'logs'),
+        ready: () => true,
+      });
     this.#running = Promise.all([this.view.run(this.#stop.signal), workers.run(this.#stop.signal)]);
+  }
+
+  /** One round of the collector. */
+  collect(): Promise<void> {
+    return this.#collect();
+  }
+
+  /** What the server takes away while the agent is not there to see it. */
+  forget(namespace: string, name: string): void {
+    this.#objects.delete(`pods/${namespace}/${name}`);
   }
 
   /** As `kill -9` and a new start: what is only in memory is lost. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -238,6 +238,21 @@ describe('a pod', () => {
     expect(node.last('uid-1')?.stopped).toBe(false);
     node.assign(pod({}, { deletionTimestamp: '2026-01-01T01:00:00Z', deletionGracePeriodSeconds: 0 }));
     await node.until(() => node.last('uid-1')?.stopped === true);
+  });
+
+  test('that was taken away while no agent ran is collected, and nothing of another', async () => {
+    start(running);
+    node.assign(pod({}));
+    node.assign(pod({}, { name: 'other', uid: 'uid-2' }));
+    await node.until(() => node.last('uid-1')?.status.phase === 'Running' && node.last('uid-2')?.status.phase === 'Running');
+    node.forget('default', 'web');
+    await node.restartAgent();
+    await node.settle();
+    expect(node.machine.containers.size).toBe(2);
+    await node.collect();
+    expect([...node.machine.containers.values()].map(({ status }) => status.pod.uid)).toEqual(['uid-2']);
+    expect(await readdir(join(folder, 'pods'))).toEqual(['uid-2']);
+    expect(await readdir(join(folder, 'logs'))).toEqual(['default_other_uid-2']);
   });
 
   test('that is no longer assigned is stopped', async () => {
