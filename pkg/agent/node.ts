@@ -24,7 +24,7 @@ export interface NodeInput {
   readonly now: number;
 }
 
-export const volumeDirectoryAnnotation = 'berth.dev/volume-directory';
+const volumeDirectoryAnnotation = 'berth.dev/volume-directory';
 
 /** Set aside for the machine itself: its share grows with it, and never takes more than a quarter. */
 function setAside(total: number, least: number, share: number): number {

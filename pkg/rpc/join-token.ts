@@ -2,7 +2,7 @@
  * What a machine shows to join: `berth1.<id>.<secret>.<hash>`. Id and secret are those of a Kubernetes bootstrap token; the hash is the
  * SHA-256 of the authority's public key, by which the agent knows the server before it sends the secret.
  */
-import { createHash, createPublicKey, randomInt, X509Certificate } from 'node:crypto';
+import { createHash, randomInt, X509Certificate } from 'node:crypto';
 
 export interface JoinToken {
   /** Six characters of [a-z0-9]: names the Secret, no secret itself. */
@@ -43,11 +43,6 @@ export function authorityHash(certificatePem: string): string {
 /** SHA-256, hex, of a public key as SPKI in DER. */
 export function keyFingerprint(spki: Uint8Array): string {
   return createHash('sha256').update(spki).digest('hex');
-}
-
-/** The same of a public key in PEM. */
-export function pemKeyFingerprint(pem: string): string {
-  return keyFingerprint(createPublicKey(pem).export({ type: 'spki', format: 'der' }));
 }
 
 function randomText(length: number): string {

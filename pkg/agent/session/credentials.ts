@@ -3,7 +3,7 @@
  * end, and also after it (a node that was off for months), for the server knows the key.
  */
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
@@ -80,11 +80,6 @@ export async function renewCredentials(
   } finally {
     client.close();
   }
-}
-
-/** The node leaves its cluster: it can join another. */
-export async function forgetCredentials(directory: string): Promise<void> {
-  await rm(directory, { recursive: true, force: true });
 }
 
 export function channelCredentials(own: NodeCredentials, withoutCertificate = false): ReturnType<typeof credentials.createSsl> {
