@@ -40,9 +40,11 @@ import { readServers, writeServers } from './session/servers.ts';
 import { createSession } from './session/session.ts';
 import { serveTunnel } from './session/tunnels.ts';
 import { createSlots } from './slots.ts';
+import { createStorageLimits } from './storage-limits.ts';
 import { createStreamOpener } from './streams.ts';
 import { volumePlugins } from './volumes/index.ts';
 import { hostMounter, plainMounter } from './volumes/mounter.ts';
+import { createVolumeReclaim } from './volumes/reclaim.ts';
 
 export interface AgentOptions {
   /** `$BERTH_HOME`. */
@@ -200,6 +202,16 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
     nodeKeeper,
     workers,
     createCollector({ node: context, workers, podsDirectory, logsDirectory, ready: () => assignments.held.incarnation !== '' }),
+    createStorageLimits({ node: context, workers }),
+    createVolumeReclaim({
+      nodeName,
+      assignments,
+      directory: context.directories.persistentVolumes,
+      mounter: context.mounter,
+      removed: (volume) => outbox.volumeRemoved(volume),
+      clock,
+      log,
+    }),
     createLogRotation({
       running: () => runningLogs(context, workers.owned, (uid) => workers.pod(uid)),
       reopen: (id) => runtime.reopenLog(id),

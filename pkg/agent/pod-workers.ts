@@ -18,6 +18,8 @@ export interface PodWorkers extends Runnable {
   pod(uid: string): Pod | undefined;
   /** As it was last reported. */
   status(uid: string): PodStatus | undefined;
+  /** See `PodWorker.evict`. */
+  evict(uid: string, message: string): void;
 }
 
 interface Entry {
@@ -54,6 +56,10 @@ class Workers implements PodWorkers {
 
   status(uid: string): PodStatus | undefined {
     return this.#entries.get(uid)?.worker.status;
+  }
+
+  evict(uid: string, message: string): void {
+    this.#entries.get(uid)?.worker.evict(message);
   }
 
   async run(signal: AbortSignal): Promise<void> {

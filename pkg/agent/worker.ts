@@ -21,6 +21,8 @@ export interface PodWorker {
   update(pod: Pod): void;
   /** The pod is no longer assigned: it is to go. */
   release(): void;
+  /** The node cannot keep the pod: it ends as failed, with this message. Of a pod that has ended or is to go: nothing. */
+  evict(message: string): void;
   /** An object that the pod uses has changed. */
   objectsChanged(): void;
   /** Something of the pod has changed in the runtime. */
@@ -56,6 +58,7 @@ class Worker implements PodWorker {
   #pod: Pod;
   #startTime: number;
   #outcome: Outcome | undefined;
+  #eviction: Outcome | undefined;
   #termination: { since: number; graceSeconds: number } | undefined;
   #volumesAreStale = false;
   #reported = '';
@@ -87,6 +90,14 @@ class Worker implements PodWorker {
 
   release(): void {
     if (this.#termination === undefined) this.#terminate(gracePeriodOf(this.#pod));
+  }
+
+  evict(message: string): void {
+    if (this.#outcome !== undefined || this.#termination !== undefined || this.#eviction !== undefined) return;
+    this.#eviction = { phase: 'Failed', reason: 'Evicted', message };
+    this.#node.events.record({ pod: this.#pod }, 'Warning', 'Evicted', message);
+    this.#step.abort();
+    this.wake();
   }
 
   objectsChanged(): void {
@@ -175,7 +186,8 @@ class Worker implements PodWorker {
     }
     const observed = await this.#observe();
     const desired = this.#desired();
-    const step = planPod(observed, desired, clock.now());
+    const eviction = desired.outcome === undefined && desired.termination === undefined ? this.#eviction : undefined;
+    const step: Step = eviction === undefined ? planPod(observed, desired, clock.now()) : { type: 'Finish', outcome: eviction };
     if (step.type === 'Gone') {
       this.#report(this.#lastStatus ?? { phase: 'Failed' }, true);
       return step;

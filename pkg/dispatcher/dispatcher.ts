@@ -23,6 +23,7 @@ import { createEventWriter } from './event-writer.ts';
 import { AssignmentSources } from './node-assignments.ts';
 import { type Call, codeOf, NodeSession, protocolVersion, type SessionServices } from './node-session.ts';
 import { createNodeObjects } from './nodes.ts';
+import { createRemovedVolumes } from './removed-volumes.ts';
 import { createStatusWriter } from './status-writer.ts';
 import { Streams } from './streams.ts';
 import { nodeIdentityOf, ServingCertificates, type ServingPair } from './transport-security.ts';
@@ -111,6 +112,7 @@ class AgentDispatcher implements Dispatcher {
       nodes,
       statuses: createStatusWriter({ client, cache: sources.pods, clock, log }),
       events: createEventWriter(client, log),
+      volumes: createRemovedVolumes(client),
       metrics: this.#metrics,
       incarnation: options.incarnation,
       cluster: { dnsDomain: options.domain, serviceCidr: options.serviceCidr, clusterCidr: options.clusterCidr },

@@ -1,11 +1,13 @@
 /**
- * What one node is to have, and what must be sent to bring it there: its pods, the objects that they name, and every Service and EndpointSlice. It
+ * What one node is to have, and what must be sent to bring it there: its pods, the objects that they name, the volumes whose data it is to remove, and
+ * every Service and EndpointSlice. It
  * reads caches and remembers what was sent; it sends nothing itself.
  */
 import { deepEqual } from '#api/equality';
 import { groupResourceOf, type KubernetesObject, type ResourceType } from '#api/object';
 import { configMaps, endpointSlices, persistentVolumeClaims, persistentVolumes, pods, secrets, services } from '#api/shapes/resources';
-import type { PersistentVolumeClaim, Pod } from '#api/shapes/types/core-v1';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/shapes/types/core-v1';
+import { isReclaimedBy, nodesOfVolume } from '#api/volumes/local-volume';
 import { type Informer, keyOf, splitKey } from '#client/informer';
 import type { InformerSet } from '#client/informer-set';
 import { podReferences } from '#rpc/pod-references';
@@ -25,9 +27,14 @@ const podsOfNode = (pod: KubernetesObject): readonly string[] => {
   return nodeName === undefined || nodeName === '' ? [] : [nodeName];
 };
 
+/** A node's name is its hostname, by the label that its agent gives it. */
+const volumesOfNode = (volume: KubernetesObject): readonly string[] =>
+  nodesOfVolume(volume as PersistentVolume).filter((hostname) => isReclaimedBy(volume as PersistentVolume, hostname));
+
 /** The caches that assignments are made of. */
 export class AssignmentSources {
   readonly pods: Informer<Pod>;
+  readonly volumes: Informer<PersistentVolume>;
   /** What only some pods name, and so goes to their nodes alone. */
   readonly referenced: readonly Informer[];
   /** What goes to every node. */
@@ -37,7 +44,9 @@ export class AssignmentSources {
     const of = <T extends KubernetesObject>(resource: ResourceType<T>): Informer => informers.for(resource);
     this.pods = informers.for(pods);
     this.pods.addIndex(nodeIndex, podsOfNode);
-    this.referenced = [of(configMaps), of(secrets), of(persistentVolumeClaims), of(persistentVolumes)];
+    this.volumes = informers.for(persistentVolumes);
+    this.volumes.addIndex(nodeIndex, volumesOfNode);
+    this.referenced = [of(configMaps), of(secrets), of(persistentVolumeClaims), this.volumes];
     this.everywhere = [of(services), of(endpointSlices)];
   }
 
@@ -47,6 +56,11 @@ export class AssignmentSources {
 
   podsOf(nodeName: string): readonly Pod[] {
     return this.pods.byIndex(nodeIndex, nodeName);
+  }
+
+  /** Released volumes whose data this node is to remove. */
+  reclaimedBy(nodeName: string): readonly PersistentVolume[] {
+    return this.volumes.byIndex(nodeIndex, nodeName);
   }
 }
 
@@ -88,7 +102,8 @@ export class NodeAssignments {
       return true;
     }
     // Of what pods name, only a change of what was sent, or the appearance of what was missing, matters; the pods say which.
-    const concerns = this.#sent.has(idOf(informer, keyOf(object))) || this.#isNamed(informer, object);
+    const concerns =
+      this.#sent.has(idOf(informer, keyOf(object))) || this.#isNamed(informer, object) || this.#isReclaimed(informer, object);
     this.#podsDirty ||= concerns;
     return concerns;
   }
@@ -139,14 +154,19 @@ export class NodeAssignments {
         if (volume !== undefined && volume !== '') add(volumeCache, volume);
       }
     }
+    for (const { metadata } of this.#sources.reclaimedBy(this.#nodeName)) add(this.#sources.volumes, metadata.name ?? '');
     return wanted;
+  }
+
+  #isReclaimed(informer: Informer, object: KubernetesObject): boolean {
+    return informer === this.#sources.volumes && isReclaimedBy(object as PersistentVolume, this.#nodeName);
   }
 
   #isNamed(informer: Informer, object: KubernetesObject): boolean {
     const { name = '', namespace = '' } = object.metadata;
     const [configMapCache, secretCache, claimCache] = this.#sources.referenced;
     return this.#sources.podsOf(this.#nodeName).some((pod) => {
-      if (informer === this.#sources.referenced[3]) return true;
+      if (informer === this.#sources.volumes) return true;
       if (pod.metadata.namespace !== namespace) return false;
       const references = podReferences(pod);
       if (informer === configMapCache) return references.configMaps.has(name);

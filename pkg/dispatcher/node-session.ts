@@ -17,6 +17,7 @@ import type { Eras } from './eras.ts';
 import { type EventWriter, withNode } from './event-writer.ts';
 import { type AssignedEntry, type AssignmentSources, NodeAssignments } from './node-assignments.ts';
 import type { NodeObjects } from './nodes.ts';
+import type { RemovedVolumes } from './removed-volumes.ts';
 import type { StatusWriter } from './status-writer.ts';
 
 export type Call = ServerDuplexStream<AgentMessage, ServerMessage>;
@@ -27,6 +28,7 @@ export interface SessionServices {
   readonly nodes: NodeObjects;
   readonly statuses: StatusWriter;
   readonly events: EventWriter;
+  readonly volumes: RemovedVolumes;
   readonly metrics: DispatcherMetrics;
   readonly incarnation: string;
   readonly eras: Eras;
@@ -237,7 +239,7 @@ export class NodeSession {
   }
 
   async #takeReports(batch: StatusBatch): Promise<void> {
-    const { nodes, statuses, events, metrics, clock } = this.#services;
+    const { nodes, statuses, events, volumes, metrics, clock } = this.#services;
     const { signal } = this.#stop;
     const begun = clock.monotonic();
     const unknownUids: string[] = [];
@@ -248,6 +250,7 @@ export class NodeSession {
         const report = { namespace, name, uid, status: JSON.parse(Buffer.from(status).toString('utf8')) as PodStatus, stopped };
         if ((await statuses.write(this.nodeName, report, signal)) === 'unknown') unknownUids.push(uid);
       }),
+      ...batch.volumes.map((removed) => volumes.remove(this.nodeName, removed)),
       ...batch.events.map((event) =>
         events.write(
           this.nodeName,

@@ -1,16 +1,24 @@
 /**
- * What the server is still to be told: of each pod the newest status, of each event the newest count, of the node the newest observation. One batch is under way
+ * What the server is still to be told: of each pod the newest status, of each event the newest count, of the node the newest observation, of released volumes that their
+ * data are gone. One batch is under way
  * at a time; what it held is kept until it is acknowledged, and goes out again after a reconnect.
  */
 import type { Node } from '#api/shapes/types/core-v1';
 import type { RecordedEvent } from '../events.ts';
 import type { PodReport } from '../node-context.ts';
 
+/** A released volume whose data are gone from the node. */
+export interface RemovedVolume {
+  readonly name: string;
+  readonly uid: string;
+}
+
 export interface Batch {
   readonly sequence: number;
   readonly pods: readonly PodReport[];
   readonly events: readonly RecordedEvent[];
   readonly node: Node | undefined;
+  readonly volumes: readonly RemovedVolume[];
 }
 
 const maximumPods = 200;
@@ -21,6 +29,7 @@ const keptEvents = 2000;
 export class Outbox {
   readonly #pods = new Map<string, PodReport>();
   readonly #events = new Map<string, RecordedEvent>();
+  readonly #volumes = new Map<string, RemovedVolume>();
   #node: Node | undefined;
   #underWay: Batch | undefined;
   #sequence = 0;
@@ -50,13 +59,18 @@ export class Outbox {
     this.#wake();
   }
 
+  volumeRemoved(volume: RemovedVolume): void {
+    this.#volumes.set(volume.uid, volume);
+    this.#wake();
+  }
+
   /** Called when there may be something to send. */
   onWork(wake: () => void): void {
     this.#wake = wake;
   }
 
   get isEmpty(): boolean {
-    return this.#pods.size + this.#events.size === 0 && this.#node === undefined;
+    return this.#pods.size + this.#events.size + this.#volumes.size === 0 && this.#node === undefined;
   }
 
   /** The next batch; undefined while one is under way or when there is nothing to say. */
@@ -67,6 +81,7 @@ export class Outbox {
       pods: [...this.#pods.values()].slice(0, maximumPods),
       events: [...this.#events.values()].slice(0, maximumEvents),
       node: this.#node,
+      volumes: [...this.#volumes.values()],
     };
     return this.#underWay;
   }
@@ -79,6 +94,7 @@ export class Outbox {
     for (const report of batch.pods) if (this.#pods.get(report.uid) === report) this.#pods.delete(report.uid);
     for (const event of batch.events) if (this.#events.get(keyOf(event)) === event) this.#events.delete(keyOf(event));
     if (this.#node === batch.node) this.#node = undefined;
+    for (const { uid } of batch.volumes) this.#volumes.delete(uid);
     for (const uid of unknown) this.#pods.delete(uid);
     this.#wake();
   }

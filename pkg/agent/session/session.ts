@@ -243,7 +243,7 @@ class Conversation {
   }
 }
 
-function encodeBatch({ sequence, pods, events, node }: Batch): Extract<AgentMessage['message'], { $case: 'status' }>['value'] {
+function encodeBatch({ sequence, pods, events, node, volumes }: Batch): Extract<AgentMessage['message'], { $case: 'status' }>['value'] {
   return {
     sequence: BigInt(sequence),
     pods: pods.map(({ namespace, name, uid, status, stopped }) => ({ namespace, name, uid, status: encode(status), stopped })),
@@ -258,6 +258,7 @@ function encodeBatch({ sequence, pods, events, node }: Batch): Extract<AgentMess
       component: 'kubelet',
     })),
     node: node === undefined ? Buffer.alloc(0) : encode(node),
+    volumes: [...volumes],
   };
 }
 

@@ -1,13 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PersistentVolume } from '#api/shapes/types/core-v1';
+import { isLocalVolume, localClass } from '#api/volumes/local-volume';
 import { checkHostPath } from './host-path.ts';
 import { giveToGroup } from './ownership.ts';
 import { type VolumeContext, VolumeError, type VolumePlugin } from './volume-plugin.ts';
-
-/** Volumes of this class, or made for a claim by this provisioner, are folders that the agent makes on the node that they belong to. */
-export const localClass = 'berth-local';
-const localProvisioner = 'berth.dev/local';
 
 /** A claim that is bound to a volume on this node: Berth's own local class, or a `local` or `hostPath` volume that someone made. */
 export const persistentVolumeClaim: VolumePlugin = {
@@ -33,8 +30,8 @@ export const persistentVolumeClaim: VolumePlugin = {
 
 async function pathOf(volume: PersistentVolume, context: VolumeContext): Promise<string> {
   const name = volume.metadata.name ?? '';
-  const { local, hostPath, storageClassName } = volume.spec;
-  if (storageClassName === localClass || volume.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] === localProvisioner) {
+  const { local, hostPath } = volume.spec;
+  if (isLocalVolume(volume)) {
     // Where the data stands is this node's matter; the volume's path, if it has one, only says so to people.
     const path = join(context.persistentDirectory, name);
     await mkdir(path, { recursive: true, mode: 0o777 });

@@ -5,11 +5,12 @@
 import { deepEqual } from '#api/equality';
 import { nodes, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '#api/shapes/resources';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '#api/shapes/types/core-v1';
+import { localClass } from '#api/volumes/local-volume';
 import { hasReason } from '#base/errors';
 import type { Draft } from '#client/client';
 import { keyOf } from '#client/informer';
 import { defineController, mapped, type Outcome, own, type ReconcileContext } from '../controller.ts';
-import { localClass, planClaim, selectedNodeAnnotation } from './plan.ts';
+import { planClaim, selectedNodeAnnotation } from './plan.ts';
 
 /** What waits for something that no watch tells of (a node that was not there yet) is looked at again. */
 const pause = 15_000;

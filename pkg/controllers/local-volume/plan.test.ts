@@ -103,13 +103,18 @@ describe('a claim', () => {
 });
 
 describe('a volume', () => {
-  test('is free, bound, or released with what to do about its data', () => {
+  test('is free, bound, or released with what becomes of its data', () => {
     expect(statusOf(volume('v'), false)).toEqual({ phase: 'Available' });
     const claimRef = { name: 'data', namespace: 'default', uid: 'c1' };
     expect(statusOf(volume('v', { claimRef }), true)).toEqual({ phase: 'Bound' });
     expect(statusOf(volume('v', { claimRef, persistentVolumeReclaimPolicy: 'Retain' }), false)).toEqual({ phase: 'Released' });
     const made = volume('v', { claimRef, persistentVolumeReclaimPolicy: 'Delete', local: { path: '/data/v' }, ...onHost('host-a') });
     const provisioned = { ...made, metadata: { ...made.metadata, annotations: { 'pv.kubernetes.io/provisioned-by': 'berth.dev/local' } } };
-    expect(statusOf(provisioned, false)).toMatchObject({ phase: 'Released', message: expect.stringContaining('/data/v on node host-a') });
+    expect(statusOf(provisioned, false)).toMatchObject({
+      phase: 'Released',
+      message: expect.stringContaining('node host-a removes its data'),
+    });
+    const foreign = { ...provisioned, metadata: made.metadata };
+    expect(statusOf(foreign, false)).toMatchObject({ phase: 'Failed', reason: 'NoDeleter' });
   });
 });

@@ -4,10 +4,9 @@ import { compareQuantities, parseQuantity } from '#api/quantity';
 import { matchesSelector, selectorOf } from '#api/selector';
 import type { Node, PersistentVolume, PersistentVolumeClaim } from '#api/shapes/types/core-v1';
 import type { StorageClass } from '#api/shapes/types/storage-v1';
+import { localClass, localProvisioner } from '#api/volumes/local-volume';
 import type { Draft } from '#client/client';
 
-export const localProvisioner = 'berth.dev/local';
-export const localClass = 'berth-local';
 export const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node';
 /** On a Node, by its agent: where the volumes of the local class stand there; told to people in the volume's path. */
 export const volumeDirectoryAnnotation = 'berth.dev/volume-directory';

@@ -1,12 +1,12 @@
 /**
  * Says of volumes what has become of them: free, bound, or released by a claim that is gone. With the policy Retain a released volume stays as it
- * is. With Delete its object goes as soon as its data are gone; the server cannot reach a node's disk, so for local volumes it says where they are.
+ * is. With Delete its object goes as soon as its data are gone: of a local volume its node removes them, and the dispatcher then the object.
  */
 import { deepEqual } from '#api/equality';
 import { persistentVolumeClaims, persistentVolumes } from '#api/shapes/resources';
 import type { PersistentVolume, PersistentVolumeStatus } from '#api/shapes/types/core-v1';
+import { isReclaimedBy, nodesOfVolume } from '#api/volumes/local-volume';
 import { defineController, mapped, own } from '../controller.ts';
-import { localProvisioner } from './plan.ts';
 
 export const releasedVolumes = defineController({
   name: 'persistentvolume-reclaim',
@@ -37,19 +37,16 @@ export const releasedVolumes = defineController({
 
 /** Pure: `claimIsThere`: the very claim that the volume is bound to still exists. */
 export function statusOf(volume: PersistentVolume, claimIsThere: boolean): PersistentVolumeStatus {
-  const { claimRef, persistentVolumeReclaimPolicy, local } = volume.spec;
+  const { claimRef, persistentVolumeReclaimPolicy } = volume.spec;
   if (claimRef === undefined || (claimRef.uid ?? '') === '') return { phase: 'Available' };
   if (claimIsThere) return { phase: volume.status?.phase ?? 'Bound' };
   if (persistentVolumeReclaimPolicy !== 'Delete') return { phase: 'Released' };
-  const isOurs = volume.metadata.annotations?.['pv.kubernetes.io/provisioned-by'] === localProvisioner;
-  const nodes = (volume.spec.nodeAffinity?.required?.nodeSelectorTerms ?? []).flatMap(({ matchExpressions = [] }) =>
-    matchExpressions.flatMap(({ values = [] }) => values),
-  );
-  return isOurs
-    ? {
-        phase: 'Released',
-        reason: 'DataKept',
-        message: `its claim is gone; its data are still in ${local?.path ?? 'its directory'} on node ${nodes.join(', ')}: remove them there, then delete this volume`,
-      }
-    : { phase: 'Failed', reason: 'NoDeleter', message: 'its claim is gone, and no provisioner here can delete its data' };
+  const [node] = nodesOfVolume(volume);
+  const released: PersistentVolumeStatus = {
+    phase: 'Released',
+    reason: 'RemovingData',
+    message: `its claim is gone; node ${node} removes its data. If that node will never be back, delete this volume`,
+  };
+  if (node !== undefined && isReclaimedBy({ ...volume, status: released }, node)) return released;
+  return { phase: 'Failed', reason: 'NoDeleter', message: 'its claim is gone, and no provisioner here can delete its data' };
 }

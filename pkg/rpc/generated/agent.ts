@@ -87,6 +87,14 @@ export interface StatusBatch {
   events: EventReport[];
   /** A Node object as JSON, when what was observed of the node has changed. */
   node: Buffer;
+  /** Released volumes of this node whose data are gone: the server may remove the objects. */
+  volumes: VolumeRemoved[];
+}
+
+export interface VolumeRemoved {
+  /** Of the PersistentVolume. */
+  name: string;
+  uid: string;
 }
 
 export interface PodStatusReport {
@@ -1015,7 +1023,7 @@ export const Heartbeat: MessageFns<Heartbeat> = {
 };
 
 function createBaseStatusBatch(): StatusBatch {
-  return { sequence: 0n, pods: [], events: [], node: Buffer.alloc(0) };
+  return { sequence: 0n, pods: [], events: [], node: Buffer.alloc(0), volumes: [] };
 }
 
 export const StatusBatch: MessageFns<StatusBatch> = {
@@ -1034,6 +1042,9 @@ export const StatusBatch: MessageFns<StatusBatch> = {
     }
     if (message.node.length !== 0) {
       writer.uint32(34).bytes(message.node);
+    }
+    for (const v of message.volumes) {
+      VolumeRemoved.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1083,6 +1094,14 @@ export const StatusBatch: MessageFns<StatusBatch> = {
             message.node = Buffer.from(reader.bytes());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.volumes.push(VolumeRemoved.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1101,6 +1120,9 @@ export const StatusBatch: MessageFns<StatusBatch> = {
       pods: globalThis.Array.isArray(object?.pods) ? object.pods.map((e: any) => PodStatusReport.fromJSON(e)) : [],
       events: globalThis.Array.isArray(object?.events) ? object.events.map((e: any) => EventReport.fromJSON(e)) : [],
       node: isSet(object.node) ? Buffer.from(bytesFromBase64(object.node)) : Buffer.alloc(0),
+      volumes: globalThis.Array.isArray(object?.volumes)
+        ? object.volumes.map((e: any) => VolumeRemoved.fromJSON(e))
+        : [],
     };
   },
 
@@ -1118,6 +1140,9 @@ export const StatusBatch: MessageFns<StatusBatch> = {
     if (message.node.length !== 0) {
       obj.node = base64FromBytes(message.node);
     }
+    if (message.volumes?.length) {
+      obj.volumes = message.volumes.map((e) => VolumeRemoved.toJSON(e));
+    }
     return obj;
   },
 
@@ -1130,6 +1155,92 @@ export const StatusBatch: MessageFns<StatusBatch> = {
     message.pods = object.pods?.map((e) => PodStatusReport.fromPartial(e)) || [];
     message.events = object.events?.map((e) => EventReport.fromPartial(e)) || [];
     message.node = object.node ?? Buffer.alloc(0);
+    message.volumes = object.volumes?.map((e) => VolumeRemoved.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVolumeRemoved(): VolumeRemoved {
+  return { name: "", uid: "" };
+}
+
+export const VolumeRemoved: MessageFns<VolumeRemoved> = {
+  encode(message: VolumeRemoved, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.uid !== "") {
+      writer.uint32(18).string(message.uid);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VolumeRemoved {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVolumeRemoved();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VolumeRemoved {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      uid: isSet(object.uid) ? globalThis.String(object.uid) : "",
+    };
+  },
+
+  toJSON(message: VolumeRemoved): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.uid !== "") {
+      obj.uid = message.uid;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<VolumeRemoved>, I>>(base?: I): VolumeRemoved {
+    return VolumeRemoved.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<VolumeRemoved>, I>>(object: I): VolumeRemoved {
+    const message = createBaseVolumeRemoved();
+    message.name = object.name ?? "";
+    message.uid = object.uid ?? "";
     return message;
   },
 };
