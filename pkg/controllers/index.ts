@@ -7,6 +7,7 @@ import { endpointsController } from './endpoints.ts';
 import { endpointslice } from './endpointslice/endpointslice.ts';
 import { eventExpiry } from './event-expiry.ts';
 import { garbageCollection } from './garbage-collection/garbage-collection.ts';
+import { job } from './job/job.ts';
 import { claimProtection } from './local-volume/claim-protection.ts';
 import { claims } from './local-volume/claims.ts';
 import { releasedVolumes } from './local-volume/released-volumes.ts';
@@ -31,6 +32,7 @@ export const controllers: readonly Controller[] = [
   daemonset,
   deployment,
   replicaset,
+  job,
   stack,
   endpointslice,
   endpointsController,

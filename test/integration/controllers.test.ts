@@ -7,6 +7,7 @@ import {
   endpointSlices,
   endpoints,
   events,
+  jobs,
   namespaces,
   nodes,
   persistentVolumeClaims,
@@ -201,6 +202,50 @@ describe('a DaemonSet', () => {
   });
 });
 
+describe('a Job', () => {
+  const selector = { manualSelector: true, selector: { matchLabels: { job: 'work' } } };
+  const template = (image: string) => ({
+    metadata: { labels: { job: 'work' } },
+    spec: { restartPolicy: 'Never', containers: [{ name: 'main', image }] },
+  });
+
+  test('runs to its end, index by index, and leaves nothing held when it is deleted', async () => {
+    const key = { namespace, name: 'work' };
+    const spec = { ...selector, completions: 5, parallelism: 2, completionMode: 'Indexed', template: template('succeeds') };
+    await client.create(jobs, { metadata: key, spec });
+    const done = await eventually(
+      () => client.get(jobs, key),
+      ({ status }) => status?.conditions?.some(({ type }) => type === 'Complete') === true,
+    );
+    expect(done.status).toMatchObject({ succeeded: 5, completedIndexes: '0-4' });
+    const finalizers = async (): Promise<string[]> =>
+      (await client.list(pods, { namespace })).items.flatMap(({ metadata }) => metadata.finalizers ?? []);
+    expect(await eventually(finalizers, (held) => held.length === 0)).toEqual([]);
+    expect(await reasonsOf('work')).toContain('Completed');
+    await client.delete(jobs, key, { propagationPolicy: 'Background' });
+    const left = await eventually(
+      () => namesOf(client, pods, namespace),
+      (names) => names.length === 0,
+    );
+    expect(left).toEqual([]);
+  });
+
+  test('that is deleted while it runs lets its pods go', async () => {
+    const key = { namespace, name: 'work' };
+    await client.create(jobs, { metadata: key, spec: { ...selector, completions: 2, parallelism: 2, template: template('runs') } });
+    await eventually(
+      () => namesOf(client, pods, namespace),
+      (names) => names.length === 2,
+    );
+    await client.delete(jobs, key, { propagationPolicy: 'Foreground' });
+    const left = await eventually(
+      async () => [...(await namesOf(client, pods, namespace)), ...(await namesOf(client, jobs, namespace))],
+      (names) => names.length === 0,
+    );
+    expect(left).toEqual([]);
+  });
+});
+
 describe('a Service', () => {
   test('has the addresses of its ready pods, by number and by name of the port', async () => {
     await client.create(services, {
@@ -312,7 +357,7 @@ describe('a claim', () => {
       () => client.get(persistentVolumes, { name: bound.spec.volumeName ?? '' }),
       ({ status }) => status?.phase === 'Released',
     );
-    expect(released.status?.message).toContain('remove them there');
+    expect(released.status?.message).toContain('removes its data');
   });
 });
 
