@@ -24,7 +24,8 @@ const settings = [
   'net.bridge.bridge-nf-call-ip6tables',
 ];
 
-export async function pictureMachine(): Promise<MachinePicture> {
+/** Of processes: those that name this `$BERTH_HOME` in their arguments or environment. */
+export async function pictureMachine(home: string): Promise<MachinePicture> {
   const lines = async (command: string, ...args: string[]): Promise<string[]> =>
     (await runCommand(command, args)).stdout.split('\n').filter((line) => line !== '');
   return {
@@ -39,8 +40,22 @@ export async function pictureMachine(): Promise<MachinePicture> {
     cgroups: findDirectories('/sys/fs/cgroup', 'kubepods'),
     settings: Object.fromEntries(settings.map((name) => [name, readSetting(name)])),
     routes: await lines('ip', 'route'),
-    processes: (await lines('ps', '-eo', 'args')).filter((line) => /containerd|runc|\/pause|berth\/main\.js/.test(line) && !line.includes('<defunct>')).toSorted(),
+    processes: processesOf(home),
   };
+}
+
+function processesOf(home: string): string[] {
+  const found: string[] = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+    try {
+      const [args, environment] = ['cmdline', 'environ'].map((file) => readFileSync(join('/proc', pid, file), 'utf8').split('\0'));
+      const inside = args!.some((word) => word.includes(home)) || environment!.includes(`BERTH_HOME=${home}`);
+      if (inside) found.push(args!.join(' ').trim());
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return found.toSorted();
 }
 
 function readSetting(name: string): string {
