@@ -32,6 +32,7 @@ export async function pictureMachine(home: string): Promise<MachinePicture> {
     mounts: readFileSync('/proc/self/mounts', 'utf8')
       .split('\n')
       .map((line) => line.split(' ')[1] ?? '')
+      .filter((path) => path.startsWith(home) || !path.includes('/containerd/state/'))
       .toSorted(),
     links: (await lines('ip', '-o', 'link')).map((line) => line.split(': ')[1]?.replace(/@.*/, '') ?? '').toSorted(),
     networkNamespaces: existsSync('/run/netns') ? readdirSync('/run/netns').toSorted() : [],
