@@ -121,12 +121,14 @@ async function setUp(context: StepContext): Promise<void> {
   }
 }
 
-/** Brings volumes that follow objects up to date; what fails is told and leaves the old content. */
-export async function refreshVolumes(context: StepContext): Promise<void> {
+/** Brings volumes that follow objects up to date; what fails is told and leaves the old content. Returns whether nothing failed. */
+export async function refreshVolumes(context: StepContext): Promise<boolean> {
   try {
     await setUpVolumes(volumeOptions(context), 'live');
+    return true;
   } catch (error) {
     context.node.events.record({ pod: context.pod }, 'Warning', 'FailedMount', messageOf(error));
+    return false;
   }
 }
 

@@ -39,6 +39,8 @@ export function createPodWorker(pod: Pod, node: NodeContext): PodWorker {
 
 /** A step that failed in an unforeseen way (the runtime is away) is tried again after so long. */
 const retry = { initial: 200, maximum: 10_000 };
+/** Volumes that could not be brought up to date are tried again after so long. */
+const refreshRetry = 30_000;
 /** Timers cannot count further than 24 days. */
 const longestSleep = 24 * 3_600_000;
 
@@ -60,7 +62,8 @@ class Worker implements PodWorker {
   #outcome: Outcome | undefined;
   #eviction: Outcome | undefined;
   #termination: { since: number; graceSeconds: number } | undefined;
-  #volumesAreStale = false;
+  /** When volumes that follow objects are to be brought up to date. */
+  #refreshAt = Number.POSITIVE_INFINITY;
   #reported = '';
   #lastStatus: PodStatus | undefined;
   #startMeasured = false;
@@ -83,7 +86,7 @@ class Worker implements PodWorker {
 
   update(pod: Pod): void {
     this.#pod = pod;
-    this.#volumesAreStale = true;
+    this.#refreshAt = 0;
     this.#takeTermination(pod);
     this.wake();
   }
@@ -101,7 +104,7 @@ class Worker implements PodWorker {
   }
 
   objectsChanged(): void {
-    this.#volumesAreStale = true;
+    this.#refreshAt = 0;
     // Whatever was missing may be there now: no need to sit out a back-off.
     this.#memory.failures.clear();
     if (typeof this.#memory.volumes === 'object') this.#memory.volumes = 'Unmounted';
@@ -127,7 +130,7 @@ class Worker implements PodWorker {
           const step = await this.#advance();
           failures = 0;
           if (step.type === 'Gone') return true;
-          if (step.type === 'Wait') await this.#sleep(seen, step.until);
+          if (step.type === 'Wait') await this.#sleep(seen, Math.min(step.until ?? Number.POSITIVE_INFINITY, this.#nextRefresh));
         } catch (error) {
           if (signal.aborted) break;
           this.#node.log.warn('a step of a pod failed, trying again', { ...identityOf(this.#pod), error: messageOf(error) });
@@ -169,6 +172,10 @@ class Worker implements PodWorker {
     }
   }
 
+  get #nextRefresh(): number {
+    return this.#memory.volumes === 'Mounted' ? this.#refreshAt : Number.POSITIVE_INFINITY;
+  }
+
   /** One round: look, plan, report, act. */
   async #advance(): Promise<Step> {
     const { clock } = this.#node;
@@ -180,9 +187,9 @@ class Worker implements PodWorker {
       changed: this.#changed,
       signal: this.#step.signal,
     };
-    if (this.#volumesAreStale && this.#memory.volumes === 'Mounted') {
-      this.#volumesAreStale = false;
-      await refreshVolumes(context);
+    if (this.#nextRefresh <= clock.now()) {
+      this.#refreshAt = Number.POSITIVE_INFINITY;
+      if (!(await refreshVolumes(context))) this.#refreshAt = clock.now() + refreshRetry;
     }
     const observed = await this.#observe();
     const desired = this.#desired();
@@ -339,16 +346,16 @@ class Worker implements PodWorker {
     this.wake();
   }
 
-  async #sleep(seen: number, until: number | undefined): Promise<void> {
+  async #sleep(seen: number, until: number): Promise<void> {
     await new Promise<void>((resolve) => {
       if (this.#wakes !== seen) {
         resolve();
         return;
       }
-      const wait = until === undefined ? undefined : Math.min(longestSleep, Math.max(1, until - this.#node.clock.now()));
-      const timer = wait === undefined ? undefined : this.#node.clock.schedule(wait, resolve);
+      const wait = Math.min(longestSleep, Math.max(1, until - this.#node.clock.now()));
+      const timer = this.#node.clock.schedule(wait, resolve);
       this.#wakeUp = () => {
-        timer?.cancel();
+        timer.cancel();
         resolve();
       };
     });

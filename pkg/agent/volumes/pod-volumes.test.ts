@@ -79,6 +79,15 @@ describe('a volume', () => {
     expect(await readlink(join(path, '..data'))).toBe(after);
   });
 
+  test('that fails is named with its reason, and holds up no other', async () => {
+    const failing: Volume = { name: 'broken', configMap: { name: 'absent' } };
+    const good: Volume = { name: 'settings', configMap: { name: 'settings' } };
+    await expect(setUp(failing, good, { ...failing, name: 'too' })).rejects.toThrow(
+      'MountVolume.SetUp failed for volume "broken" : configmap "absent" not found; MountVolume.SetUp failed for volume "too" : configmap "absent" not found',
+    );
+    expect(await readFile(join(folder, 'pod/volumes/configMap/settings/app.conf'), 'utf8')).toBe('one');
+  });
+
   test('drops files that are no longer there', async () => {
     const volume: Volume = { name: 'v', configMap: { name: 'settings' } };
     expect(await fileOf(volume, 'other')).toBe('x');

@@ -23,9 +23,10 @@ export interface PodVolumesOptions {
   readonly context: Omit<VolumeContext, 'directory'>;
 }
 
-/** By volume name. Throws `VolumeError` naming the volume that failed; a later call goes on from there. */
+/** By volume name. Throws `VolumeError` naming each volume that failed, once all have been tried: one that fails does not hold up the others. */
 export async function setUpVolumes(options: PodVolumesOptions, only: 'all' | 'live' = 'all'): Promise<Map<string, MountedVolume>> {
   const result = new Map<string, MountedVolume>();
+  const failures: string[] = [];
   for (const volume of options.context.pod.spec.volumes ?? []) {
     const plugin = pluginOf(volume, options.plugins);
     if (only === 'live' && !plugin.live) continue;
@@ -34,9 +35,10 @@ export async function setUpVolumes(options: PodVolumesOptions, only: 'all' | 'li
     try {
       result.set(volume.name, await plugin.setUp(volume, { ...options.context, directory }));
     } catch (error) {
-      throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`, { cause: error });
+      failures.push(`MountVolume.SetUp failed for volume "${volume.name}" : ${messageOf(error)}`);
     }
   }
+  if (failures.length > 0) throw new VolumeError(failures.join('; '));
   return result;
 }
 

@@ -1,0 +1,48 @@
+/** Looks into the cgroups of this machine, whichever version it has. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const mountPoint = '/sys/fs/cgroup';
+
+/** Folders of this pod, in every hierarchy. */
+export function cgroupsOfPod(uid: string): string[] {
+  const found: string[] = [];
+  const look = (folder: string, depth: number): void => {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      const path = join(folder, entry.name);
+      if (entry.name === `pod${uid}`) found.push(path);
+      else if (depth > 0) look(path, depth - 1);
+    }
+  };
+  for (const root of hierarchies()) {
+    const parent = join(root, 'kubepods');
+    if (existsSync(parent)) look(parent, 3);
+  }
+  return found;
+}
+
+export interface CgroupLimits {
+  readonly memoryBytes: number;
+  /** Thousandths of a CPU. */
+  readonly milliCpu: number;
+}
+
+/** What bounds the pod, or one of its containers. */
+export function limitsOf(uid: string, containerId?: string): CgroupLimits {
+  const folders = cgroupsOfPod(uid).map((folder) => (containerId === undefined ? folder : join(folder, containerId)));
+  const read = (file: string): string | undefined => {
+    const folder = folders.find((candidate) => existsSync(join(candidate, file)));
+    return folder === undefined ? undefined : readFileSync(join(folder, file), 'utf8').trim();
+  };
+  const [quota, period] = (read('cpu.max') ?? `${read('cpu.cfs_quota_us')} ${read('cpu.cfs_period_us')}`).split(' ').map(Number);
+  return {
+    memoryBytes: Number(read('memory.max') ?? read('memory.limit_in_bytes')),
+    milliCpu: (quota! * 1000) / period!,
+  };
+}
+
+function hierarchies(): string[] {
+  if (existsSync(join(mountPoint, 'cgroup.controllers'))) return [mountPoint];
+  return readdirSync(mountPoint).map((name) => join(mountPoint, name));
+}
