@@ -226,7 +226,7 @@ function texts(value: Value): Value {
 }
 
 function sorted(value: Value): Value {
-  return Array.isArray(value) ? value.map(text).toSorted((left, right) => (String(left) < String(right) ? -1 : 1)) : value;
+  return Array.isArray(value) ? value.map(text).toSorted((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1)) : value;
 }
 
 function number(value: Value, path: Path): Value {
