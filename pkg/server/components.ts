@@ -72,6 +72,7 @@ export async function createComponents(options: ComponentsOptions): Promise<Comp
         clock,
         log,
         metrics: createWorkQueueMetrics(registry),
+        certificateAuthority: options.pki.authority.certificatePem,
         resources: () =>
           kinds.served
             .filter(

@@ -1,5 +1,6 @@
 import type { WatchCache } from '#storage/watch-cache';
 import type { AdmissionStep } from './admission.ts';
+import { defaultTolerations } from './default-tolerations.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { priority } from './priority.ts';
@@ -13,5 +14,12 @@ export interface AdmissionOptions extends ServiceAddressOptions {
 /** Every admission step, in the order in which they run: first what completes, and what refuses cheaply before what refuses dearly. */
 export function createAdmissionSteps(options: AdmissionOptions): readonly AdmissionStep[] {
   const { cache } = options;
-  return [nodeRestriction, namespaceLifecycle(cache), priority(cache), defaultStorageClass(cache), serviceAddresses(options)];
+  return [
+    nodeRestriction,
+    namespaceLifecycle(cache),
+    priority(cache),
+    defaultTolerations,
+    defaultStorageClass(cache),
+    serviceAddresses(options),
+  ];
 }
