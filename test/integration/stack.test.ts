@@ -101,7 +101,12 @@ test('a stack comes up in order, rolls when a content changes, is pruned, and go
     expect(await uids()).toEqual(first);
 
     await apply(client, await planOf(project, 'two'));
-    await until(client, async () => (await phase(2)) === 'Healthy' && (await client.list(configMaps, { namespace })).items.length === 1);
+    await until(
+      client,
+      async () =>
+        (await phase(2)) === 'Healthy' &&
+        (await client.list(configMaps, { namespace, labelSelector: 'compose.berth.dev/stack=hello' })).items.length === 1,
+    );
     const second = await uids();
     expect(second['hello-init-1']).toBe(first['hello-init-1']);
     expect([second['hello-web-1'], second['hello-web-2']]).not.toEqual([first['hello-web-1'], first['hello-web-2']]);
@@ -114,7 +119,9 @@ test('a stack comes up in order, rolls when a content changes, is pruned, and go
     await client.delete(stacks, { name: 'hello', namespace });
     await until(
       client,
-      async () => Object.keys(await uids()).length === 0 && (await client.list(configMaps, { namespace })).items.length === 0,
+      async () =>
+        Object.keys(await uids()).length === 0 &&
+        (await client.list(configMaps, { namespace, labelSelector: 'compose.berth.dev/stack=hello' })).items.length === 0,
     );
     expect((await client.list(persistentVolumeClaims)).items.map(({ metadata }) => metadata.name)).toEqual(['hello-data']);
   } finally {
