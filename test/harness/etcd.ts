@@ -28,6 +28,8 @@ export interface TestEtcdOptions {
 export interface TestEtcdMember {
   readonly endpoint: string;
   readonly port: number;
+  /** What it keeps; may be replaced while it does not run. */
+  readonly dataDirectory: string;
   kill(): Promise<void>;
   start(): Promise<void>;
   /** Sends SIGSTOP or SIGCONT. */
@@ -61,7 +63,7 @@ export async function startTestEtcd(options: TestEtcdOptions = {}): Promise<Test
           '--client-cert-auth',
         ];
   const members = names.map((name, index) =>
-    memberOf(`${scheme}://127.0.0.1:${ports[2 * index]}`, [
+    memberOf(`${scheme}://127.0.0.1:${ports[2 * index]}`, join(folder, name), [
       ...['--name', name, '--data-dir', join(folder, name), '--log-level', 'error', '--logger', 'zap'],
       ...[
         '--listen-client-urls',
@@ -102,13 +104,14 @@ export async function startTestEtcd(options: TestEtcdOptions = {}): Promise<Test
   return { endpoints, members, control, stop };
 }
 
-function memberOf(endpoint: string, args: readonly string[]): TestEtcdMember {
+function memberOf(endpoint: string, dataDirectory: string, args: readonly string[]): TestEtcdMember {
   let child: ChildProcess | undefined;
   let output = '';
   const port = Number(new URL(endpoint).port);
   return {
     endpoint,
     port,
+    dataDirectory,
     start: async () => {
       child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
       child.stderr?.on('data', (chunk: Buffer) => {

@@ -5,6 +5,8 @@ export interface TcpProxy {
   readonly port: number;
   /** Ends all connections at once; new ones are taken. */
   cut(): void;
+  /** What the server says next, on any connection, is not passed on: that connection ends instead. */
+  loseReply(): void;
   /** Ends every connection once it has carried so many bytes from the server; undefined: no more. */
   cutAfter(bytes: number | undefined): void;
   /** How often a connection was ended. */
@@ -12,9 +14,11 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/** `port`: where it listens; any free one unless given. */
+export async function startTcpProxy(targetPort: number, port = 0): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let limit: number | undefined;
+  let losing = false;
   let cuts = 0;
   const server = createServer((client) => {
     const upstream = connect(targetPort, '127.0.0.1');
@@ -32,6 +36,12 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     client.on('data', (chunk) => upstream.write(chunk));
     upstream.on('data', (chunk) => {
       carried += chunk.length;
+      if (losing) {
+        losing = false;
+        cuts++;
+        end();
+        return;
+      }
       client.write(chunk);
       if (limit !== undefined && carried > limit) {
         cuts++;
@@ -39,7 +49,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       }
     });
   });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  await new Promise<void>((listening) => server.listen(port, '127.0.0.1', listening));
   return {
     port: (server.address() as AddressInfo).port,
     cut: () => {
@@ -47,6 +57,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
         cuts++;
         socket.destroy();
       }
+    },
+    loseReply: () => {
+      losing = true;
     },
     cutAfter: (bytes) => {
       limit = bytes;
