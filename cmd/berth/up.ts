@@ -10,6 +10,8 @@ export const upVerb: Verb = {
       .option('--store <store>', 'where the cluster is kept: sqlite, or memory (lost at the end)', 'sqlite')
       .option('--port <port>', "the Kubernetes API's port", '6443')
       .option('--agent-port <port>', 'the port that agents dial', '6444')
+      .option('--cluster-cidr <range>', 'addresses of pods', '10.42.0.0/16')
+      .option('--service-cidr <range>', 'addresses of services', '10.43.0.0/16')
       .option('--node-name <name>', "this node's name (default: this machine's hostname)")
       .option('--containerd <socket>', "use this containerd instead of one of Berth's own")
       .option('--log-level <level>', 'error, warn, info or debug', 'warn')

@@ -7,13 +7,14 @@ import { ComposeError } from '#compose/compose-error';
 import { type ApplyPlan, planApply } from '#compose/plan-apply';
 import { type ComposeFlags, loadComposeProject } from './compose-project.ts';
 import type { Connection } from './connection.ts';
+import { parseSeconds } from './durations.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
 import { waitForStack } from './wait-for-stack.ts';
 
 interface ApplyComposeFlags extends ComposeFlags {
   readonly wait: boolean;
   readonly timeout: string;
-  readonly dryRun?: boolean;
+  readonly dryRun: boolean;
 }
 
 export async function applyCompose(
@@ -22,12 +23,13 @@ export async function applyCompose(
   files: readonly { readonly path: string; readonly content: string }[],
   flags: ApplyComposeFlags,
 ): Promise<number> {
+  const timeout = parseSeconds('--timeout', flags.timeout) * 1000;
   const plan = planOf(await loadComposeProject(context, files, flags), connection.namespace);
   for (const warning of plan.warnings) context.stderr.write(`warning: ${warning}\n`);
-  const { stack, outcome } = await applyPlan(connection, plan, flags.dryRun ?? false);
+  const { stack, outcome } = await applyPlan(connection, plan, flags.dryRun);
   context.stdout.write(`stack.compose.berth.dev/${stack.metadata.name} ${outcome}${flags.dryRun ? ' (dry run)' : ''}\n`);
   if (!flags.wait || flags.dryRun) return exitCodes.ok;
-  return await waitForStack(context, connection, stack, Number(flags.timeout) * 1000);
+  return await waitForStack(context, connection, stack, timeout);
 }
 
 function planOf(loaded: Parameters<typeof planApply>[0], namespace: string): ApplyPlan {

@@ -1,6 +1,7 @@
 /**
  * `berth apply` of Kubernetes manifests: each object is created, or changed by the three-way patch of apply-patch.ts, in the order in which the files
- * name them (namespaces and types first). Everything is read and looked up before anything is sent.
+ * name them (namespaces and types first). Where there are several, the server checks all of them before the first is changed, so that a mistake in one
+ * leaves nothing half done.
  */
 import { apiVersionOf, type KubernetesObject, parseApiVersion } from '#api/object';
 import { typeTable } from '#api/schema/type-table';
@@ -33,10 +34,10 @@ const first: readonly string[] = [
 ];
 
 export interface ApplyFlags {
-  readonly dryRun?: boolean;
+  readonly dryRun: boolean;
 }
 
-/** What became of each object; those that failed are told on stderr and make the exit code 1. */
+/** What became of each object; those that failed are told on stderr and make the exit code 1, with nothing applied where the check finds them. */
 export async function applyObjects(
   context: VerbContext,
   connection: Connection,
@@ -47,6 +48,7 @@ export async function applyObjects(
   readonly applied: readonly { readonly resource: MappedResource; readonly object: KubernetesObject }[];
 }> {
   const work = await Promise.all(manifests.map((manifest) => resolveWork(connection, manifest)));
+  if (work.length > 1 && !flags.dryRun && !(await checkAll(context, connection, work))) return { exitCode: exitCodes.error, applied: [] };
   const rank = (item: Work): number => (first.includes(item.object.kind) ? first.indexOf(item.object.kind) : first.length);
   const applied: { resource: MappedResource; object: KubernetesObject }[] = [];
   let exitCode: number = exitCodes.ok;
@@ -57,11 +59,35 @@ export async function applyObjects(
       context.stdout.write(`${nameOf(object)} ${outcome}${flags.dryRun ? ' (dry run)' : ''}\n`);
     } catch (error) {
       if (!(error instanceof StatusError)) throw error;
-      context.stderr.write(`Error from server (${error.reason}): ${item.where}: ${error.message}\n`);
+      report(context, item, error);
       exitCode = exitCodes.error;
     }
   }
   return { exitCode, applied };
+}
+
+/** Whether the server would take all of them; what it would not is told. What the others make first (a namespace, a type) is not held against it. */
+async function checkAll(context: VerbContext, connection: Connection, work: readonly Work[]): Promise<boolean> {
+  const made = new Set(work.map(({ object }) => `${object.kind}/${object.metadata.name}`));
+  const hasTypes = work.some(({ object }) => object.kind === 'CustomResourceDefinition');
+  let isRight = true;
+  for (const item of work) {
+    try {
+      await applyOne(connection, item, { dryRun: true });
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      const isMissing = hasReason(error, 'NotFound') && (hasTypes || made.has(`Namespace/${error.details?.name}`));
+      if (isMissing) continue;
+      report(context, item, error);
+      isRight = false;
+    }
+  }
+  if (!isRight) context.stderr.write('  Nothing was applied.\n');
+  return isRight;
+}
+
+function report(context: VerbContext, item: Work, error: StatusError): void {
+  context.stderr.write(`Error from server (${error.reason}): ${item.where}: ${error.message}\n`);
 }
 
 async function resolveWork(connection: Connection, manifest: Manifest): Promise<Work> {

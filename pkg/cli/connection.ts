@@ -3,10 +3,11 @@
  * One per command; it is made without a word to the server.
  */
 
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { ResourceType } from '#api/object';
+import { type Clock, systemClock } from '#base/clock';
 import { codeOf, messageOf, StatusError } from '#base/errors';
 import type { Client } from '#client/client';
 import { createHttpTransport } from '#client/http-transport';
@@ -14,6 +15,7 @@ import { type ConnectionOptions, connectionOf, kubeconfigPaths, loadKubeconfig }
 import { createClient } from '#client/typed-client';
 import { berthHome } from './home.ts';
 import { type DiscoveryDocument, ResourceMapper } from './resource-mapper.ts';
+import { printable } from './text-table.ts';
 import { UsageError, type VerbContext } from './verb.ts';
 
 /** The flags of the program itself. */
@@ -32,6 +34,16 @@ export interface RawRequest {
   readonly body?: string;
 }
 
+/** What a connection needs of its surroundings. */
+export interface ConnectionContext {
+  readonly clock?: Clock;
+  /** Takes the warnings that come with answers; they are dropped unless given. */
+  readonly warn?: (text: string) => void;
+}
+
+/** A server that answers nothing for so long is not waited for; what it sends after its first word may take its time. */
+const answerWithin = 30_000;
+
 const discoveryAccept = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
 
 export class Connection {
@@ -42,16 +54,25 @@ export class Connection {
   readonly tls: TlsOptions;
   readonly #agent: Agent;
   readonly #signal: AbortSignal;
+  readonly #clock: Clock;
+  readonly #warn: (text: string) => void;
   readonly #close: () => void;
   #mapper: Promise<ResourceMapper> | undefined;
 
-  constructor(options: ConnectionOptions, namespace: string, signal: AbortSignal) {
+  constructor(options: ConnectionOptions, namespace: string, signal: AbortSignal, context: ConnectionContext = {}) {
     this.options = options;
     this.namespace = namespace;
     this.#signal = signal;
+    this.#clock = context.clock ?? systemClock;
+    // One that comes with several answers is told once.
+    const told = new Set<string>();
+    this.#warn = (text) => {
+      if (!told.has(text)) context.warn?.(text);
+      told.add(text);
+    };
     this.tls = tlsOptions(options);
     this.#agent = new Agent({ keepAlive: true, ...this.tls });
-    const transport = createHttpTransport(options);
+    const transport = createHttpTransport(options, { warn: this.#warn });
     this.client = createClient(transport);
     this.#close = () => void transport.close();
   }
@@ -80,24 +101,67 @@ export class Connection {
     this.#close();
   }
 
-  #send(request: RawRequest): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const url = new URL(request.path, this.options.server);
-      const options: RequestOptions = {
-        method: request.method ?? 'GET',
-        agent: this.#agent,
-        signal: this.#signal,
-        headers: {
-          accept: request.accept ?? 'application/json',
-          ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
-          ...(this.options.token === undefined ? {} : { authorization: `Bearer ${this.options.token}` }),
-        },
-      };
-      const outgoing = httpsRequest(url, options, resolve);
-      outgoing.on('error', (error) => reject(this.#signal.aborted ? this.#signal.reason : unreachable(this.options.server, error)));
-      outgoing.end(request.body);
+  /** Opens a request for whoever speaks another protocol over it; the socket and what it sent already. Throws the `StatusError` of a refusal. */
+  async upgrade(path: string, headers: Readonly<Record<string, string>>): Promise<{ readonly socket: Duplex; readonly head: Buffer }> {
+    const { outgoing, response, settled } = this.#open({ method: 'POST', path }, { agent: false, headers });
+    const upgraded = new Promise<{ socket: Duplex; head: Buffer }>((resolve) => {
+      outgoing.once('upgrade', (_response, socket, head) => resolve({ socket, head }));
     });
+    outgoing.end();
+    try {
+      const answer = await Promise.race([upgraded, response]);
+      if ('socket' in answer && 'head' in answer) return answer;
+      throw parseFailure(answer.statusCode ?? 500, await readAll(answer));
+    } finally {
+      settled();
+    }
   }
+
+  async #send(request: RawRequest): Promise<IncomingMessage> {
+    const { outgoing, response, settled } = this.#open(request, {
+      agent: this.#agent,
+      headers: {
+        accept: request.accept ?? 'application/json',
+        ...(request.contentType === undefined ? {} : { 'content-type': request.contentType }),
+        // Of a DELETE, Node does not say by itself how long its body is.
+        ...(request.body === undefined ? {} : { 'content-length': String(Buffer.byteLength(request.body)) }),
+      },
+    });
+    outgoing.end(request.body);
+    try {
+      const answer = await response;
+      for (const text of warningsOf(answer)) this.#warn(text);
+      return answer;
+    } finally {
+      settled();
+    }
+  }
+
+  /** A request that its caller ends; `settled` is to be called when it was answered: until then it is given up after a while. */
+  #open(
+    request: Pick<RawRequest, 'method' | 'path'>,
+    options: Pick<RequestOptions, 'agent'> & { readonly headers: Readonly<Record<string, string>> },
+  ): { readonly outgoing: ClientRequest; readonly response: Promise<IncomingMessage>; settled(): void } {
+    const { server, token } = this.options;
+    const outgoing = httpsRequest(new URL(request.path, server), {
+      method: request.method ?? 'GET',
+      agent: options.agent,
+      signal: this.#signal,
+      ...(options.agent === false ? this.tls : {}),
+      headers: { ...options.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+    });
+    const slow = this.#clock.schedule(answerWithin, () => outgoing.destroy(new SilentServerError()));
+    const response = new Promise<IncomingMessage>((resolve, reject) => {
+      outgoing.once('response', resolve);
+      outgoing.on('error', (error) => reject(this.#signal.aborted ? this.#signal.reason : unreachable(server, error)));
+    });
+    response.catch(() => undefined);
+    return { outgoing, response, settled: () => slow.cancel() };
+  }
+}
+
+class SilentServerError extends Error {
+  override readonly name = 'SilentServerError';
 }
 
 /** The path of a collection, or of one object in it. */
@@ -127,7 +191,10 @@ export async function connect(context: VerbContext, flags: GlobalFlags): Promise
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
-  return new Connection(options, flags.namespace ?? options.namespace ?? 'default', context.signal);
+  return new Connection(options, flags.namespace ?? options.namespace ?? 'default', context.signal, {
+    clock: context.clock,
+    warn: (text) => void context.stderr.write(`Warning: ${printable(text)}\n`),
+  });
 }
 
 /** Runs `action` with a connection and closes it afterwards. */
@@ -161,6 +228,13 @@ async function readAll(stream: Readable): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** The texts of an answer's Warning headers (RFC 7234, code 299). */
+function warningsOf(answer: IncomingMessage): string[] {
+  return [...(answer.headers.warning ?? '').matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)].map(([, text = '']) =>
+    Buffer.from(text.replaceAll(/\\(.)/g, '$1'), 'latin1').toString('utf8'),
+  );
+}
+
 function parseFailure(code: number, text: string): StatusError {
   try {
     return StatusError.fromStatus(JSON.parse(text) as object);
@@ -171,11 +245,14 @@ function parseFailure(code: number, text: string): StatusError {
 
 function unreachable(server: string, error: unknown): Error {
   const code = codeOf(error);
-  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH' || code === 'ETIMEDOUT') {
-    return new UsageError(
-      `the server ${server} cannot be reached (${code})`,
-      '`berth up` starts a server on this machine; its log is in $BERTH_HOME/logs.',
-    );
+  const options = { unreachable: true };
+  if (error instanceof SilentServerError) {
+    const next = 'Is its process stopped, or its machine overloaded? Its log is in $BERTH_HOME/logs.';
+    return new UsageError(`the server ${server} has not answered for ${answerWithin / 1000} s`, next, options);
   }
-  return new UsageError(`the connection to ${server} failed: ${messageOf(error)}`);
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH' || code === 'ETIMEDOUT') {
+    const next = '`berth up` starts a server on this machine; its log is in $BERTH_HOME/logs.';
+    return new UsageError(`the server ${server} cannot be reached (${code})`, next, options);
+  }
+  return new UsageError(`the connection to ${server} failed: ${messageOf(error)}`, undefined, { unreachable: code === 'ECONNRESET' });
 }

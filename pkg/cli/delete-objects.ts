@@ -1,11 +1,11 @@
 /** `berth delete`: by name, by label, or all that a file names; waits until they are gone unless told not to. */
-import { apiVersionOf, parseApiVersion } from '#api/object';
 import { hasReason } from '#base/errors';
 import type { PropagationPolicy } from '#client/transport';
 import { type Connection, pathOf } from './connection.ts';
-import { readManifests } from './manifests.ts';
+import { parseCount, parseSeconds } from './durations.ts';
+import { isDryRun } from './flags.ts';
 import type { MappedResource } from './resource-mapper.ts';
-import { selectObjects } from './selection.ts';
+import { selectInFiles, selectObjects } from './selection.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
 
 export interface DeleteFlags {
@@ -19,7 +19,13 @@ export interface DeleteFlags {
   readonly wait: boolean;
   readonly timeout: string;
   readonly ignoreNotFound?: boolean;
+  readonly now?: boolean;
+  readonly recursive?: boolean;
+  readonly fieldSelector?: string;
+  readonly output?: string;
+  readonly dryRun?: true | string;
   readonly projectName?: string;
+  readonly envFile?: readonly string[];
 }
 
 interface Doomed {
@@ -38,11 +44,18 @@ export async function deleteObjects(
 ): Promise<number> {
   const policy = policies[flags.cascade];
   if (policy === undefined) throw new UsageError(`--cascade is background, foreground or orphan, not "${flags.cascade}"`);
-  const grace = flags.force ? 0 : flags.gracePeriod === undefined ? undefined : Number(flags.gracePeriod);
-  if (grace !== undefined && !(Number.isInteger(grace) && grace >= 0))
-    throw new UsageError(`--grace-period is a number of seconds, not "${flags.gracePeriod}"`);
+  const grace = gracePeriodOf(flags);
+  const timeout = parseSeconds('--timeout', flags.timeout) * 1000;
+  const dryRun = isDryRun(flags.dryRun);
+  if (flags.output !== undefined && flags.output !== 'name') throw new UsageError(`-o is name, not "${flags.output}"`);
   const doomed =
-    flags.filename === undefined ? await fromWords(connection, words, flags) : await fromFiles(context, connection, flags.filename, flags);
+    flags.filename === undefined
+      ? await fromWords(connection, words, flags)
+      : (await selectInFiles(context, connection, flags.filename, words, flags)).map(({ resource, name = '', namespace }) => ({
+          resource,
+          name,
+          namespace: namespace ?? connection.namespace,
+        }));
   let exitCode: number = exitCodes.ok;
   const deleted: (Doomed & { readonly uid: string | undefined })[] = [];
   for (const object of doomed) {
@@ -58,12 +71,11 @@ export async function deleteObjects(
           apiVersion: 'v1',
           propagationPolicy: policy,
           ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
+          ...(dryRun ? { dryRun: ['All'] } : {}),
         }),
       });
       deleted.push({ ...object, uid: before.metadata.uid });
-      context.stdout.write(
-        `${object.resource.singular}${object.resource.group === '' ? '' : `.${object.resource.group}`} "${object.name}" deleted\n`,
-      );
+      context.stdout.write(deletedLine(object, flags, dryRun));
     } catch (error) {
       if (!hasReason(error, 'NotFound')) throw error;
       if (flags.ignoreNotFound) continue;
@@ -71,52 +83,44 @@ export async function deleteObjects(
       exitCode = exitCodes.error;
     }
   }
-  if (flags.wait) await waitUntilGone(context, connection, deleted, Number(flags.timeout) * 1000);
+  if (flags.wait && !dryRun) await waitUntilGone(context, connection, deleted, timeout);
   return exitCode;
+}
+
+function gracePeriodOf(flags: DeleteFlags): number | undefined {
+  if (flags.force) return 0;
+  if (flags.now) return 1;
+  // kubectl's -1 is the object's own grace period.
+  if (flags.gracePeriod === undefined || flags.gracePeriod === '-1') return undefined;
+  return parseCount('--grace-period', flags.gracePeriod);
+}
+
+function deletedLine({ resource, name }: Doomed, flags: DeleteFlags, dryRun: boolean): string {
+  const type = `${resource.singular}${resource.group === '' ? '' : `.${resource.group}`}`;
+  if (flags.output === 'name') return `${type}/${name}\n`;
+  return `${type} "${name}" ${flags.force ? 'force deleted' : 'deleted'}${dryRun ? ' (dry run)' : ''}\n`;
 }
 
 async function fromWords(connection: Connection, words: readonly string[], flags: DeleteFlags): Promise<readonly Doomed[]> {
   const selections = await selectObjects(connection, words);
   const named = selections.filter((selection) => selection.name !== undefined);
+  if (named.length > 0 && (flags.all || flags.selector !== undefined || flags.fieldSelector !== undefined))
+    throw new UsageError('names go together neither with --all nor with a selector');
   if (named.length > 0) return named.map(({ resource, name }) => ({ resource, name: name ?? '', namespace: connection.namespace }));
-  if (flags.selector === undefined && !flags.all)
+  if (flags.selector === undefined && flags.fieldSelector === undefined && !flags.all)
     throw new UsageError('name what is to be deleted', 'A name, -l with labels, -f with a file, or --all for all of a type.');
   const lists = await Promise.all(
     selections.map(async ({ resource }) => {
-      const query = flags.selector === undefined ? '' : `?labelSelector=${encodeURIComponent(flags.selector)}`;
+      const query = new URLSearchParams();
+      if (flags.selector !== undefined) query.set('labelSelector', flags.selector);
+      if (flags.fieldSelector !== undefined) query.set('fieldSelector', flags.fieldSelector);
       const list = await connection.json<{ items: { metadata: { name: string; namespace?: string } }[] }>({
-        path: `${pathOf(resource, flags.allNamespaces ? undefined : connection.namespace)}${query}`,
+        path: `${pathOf(resource, flags.allNamespaces ? undefined : connection.namespace)}?${query.toString()}`,
       });
       return list.items.map(({ metadata }) => ({ resource, name: metadata.name, namespace: metadata.namespace }));
     }),
   );
   return lists.flat();
-}
-
-async function fromFiles(
-  context: VerbContext,
-  connection: Connection,
-  files: readonly string[],
-  flags: DeleteFlags,
-): Promise<readonly Doomed[]> {
-  const set = await readManifests(files, context);
-  const mapper = await connection.mapper();
-  if (set.type === 'compose') {
-    const { loadComposeProject } = await import('./compose-project.ts');
-    const { project } = await loadComposeProject(
-      context,
-      set.files,
-      flags.projectName === undefined ? {} : { projectName: flags.projectName },
-    );
-    return [{ resource: mapper.find('stacks.compose.berth.dev')[0]!, name: project.name ?? '', namespace: connection.namespace }];
-  }
-  return set.manifests.map(({ object, where }) => {
-    const { group, version } = parseApiVersion(object.apiVersion);
-    const resource = mapper.findKind(group, version, object.kind);
-    if (resource === undefined)
-      throw new UsageError(`${where}: the server has no kind ${object.kind} in ${apiVersionOf({ group, version })}`);
-    return { resource, name: object.metadata.name ?? '', namespace: object.metadata.namespace ?? connection.namespace };
-  });
 }
 
 async function waitUntilGone(
@@ -139,7 +143,7 @@ async function waitUntilGone(
           `Its finalizers: ${present.metadata.finalizers?.join(', ') ?? 'none'}; berth describe ${object.resource.singular} ${object.name} may say more.`,
         );
       }
-      await context.clock.sleep(200, context.signal);
+      await context.clock.sleep(100, context.signal);
     }
   }
 }

@@ -8,13 +8,15 @@ import { type Connection, pathOf } from './connection.ts';
 import { describeFields } from './describe/generic.ts';
 import { describers } from './describe/index.ts';
 import { indentTable, type Line, renderMap, renderSections } from './describe/sections.ts';
-import { type Selection, selectObjects } from './selection.ts';
+import { type Selection, selectInFiles, selectObjects } from './selection.ts';
 import { renderTable } from './text-table.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
 
 export interface DescribeFlags {
   readonly allNamespaces?: boolean;
   readonly selector?: string;
+  readonly filename?: readonly string[];
+  readonly showEvents: boolean;
 }
 
 export async function describeObjects(
@@ -23,26 +25,33 @@ export async function describeObjects(
   words: readonly string[],
   flags: DescribeFlags,
 ): Promise<number> {
-  const selections = await selectObjects(connection, words);
+  const selections =
+    flags.filename === undefined ? await selectObjects(connection, words) : await selectInFiles(context, connection, flags.filename, words);
   const objects = (await Promise.all(selections.map((selection) => fetch(connection, selection, flags)))).flat();
   if (objects.length === 0) throw new UsageError('there is nothing to describe', 'berth get shows what there is.');
   for (const [index, object] of objects.entries()) {
     if (index > 0) context.stdout.write('\n\n');
-    const lines = await describeObject(context, connection, object);
+    const lines = await describeObject(context, connection, object, flags.showEvents);
     context.stdout.write(lines.map((line) => `${line}\n`).join(''));
   }
   return exitCodes.ok;
 }
 
-async function fetch(connection: Connection, { resource, name }: Selection, flags: DescribeFlags): Promise<readonly KubernetesObject[]> {
-  const namespace = flags.allNamespaces ? undefined : connection.namespace;
+async function fetch(connection: Connection, selection: Selection, flags: DescribeFlags): Promise<readonly KubernetesObject[]> {
+  const { resource, name } = selection;
+  const namespace = flags.allNamespaces ? undefined : (selection.namespace ?? connection.namespace);
   if (name !== undefined) return [await connection.json<KubernetesObject>({ path: pathOf(resource, namespace, name) })];
   const query = flags.selector === undefined ? '' : `?labelSelector=${encodeURIComponent(flags.selector)}`;
   const list = await connection.json<KubernetesList<KubernetesObject>>({ path: `${pathOf(resource, namespace)}${query}` });
   return list.items.map((item) => ({ ...item, apiVersion: apiVersionOf(resource), kind: resource.kind }));
 }
 
-async function describeObject(context: VerbContext, connection: Connection, object: KubernetesObject): Promise<string[]> {
+async function describeObject(
+  context: VerbContext,
+  connection: Connection,
+  object: KubernetesObject,
+  showEvents: boolean,
+): Promise<string[]> {
   const group = object.apiVersion.includes('/') ? object.apiVersion.split('/')[0] : '';
   const describer = describers.find((candidate) => candidate.group === group && candidate.kind === object.kind);
   const { metadata } = object;
@@ -63,7 +72,7 @@ async function describeObject(context: VerbContext, connection: Connection, obje
     describer === undefined
       ? describeFields(object)
       : await describer.describe(object, { client: connection.client, clock: context.clock });
-  return [...renderSections([...head, ...body]), ...(await describeEvents(context, connection, object))];
+  return [...renderSections([...head, ...body]), ...(showEvents ? await describeEvents(context, connection, object) : [])];
 }
 
 async function describeEvents(context: VerbContext, connection: Connection, object: KubernetesObject): Promise<string[]> {

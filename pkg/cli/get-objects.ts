@@ -1,13 +1,16 @@
 /** `berth get`: tables as the server draws them, or objects in another form; with `-w` also what changes after. */
 
 import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import type { KubernetesList, KubernetesObject } from '#api/object';
+import { compareQuantities, parseQuantity, type Quantity } from '#api/quantity';
 import { hasReason, StatusError } from '#base/errors';
 import { type Connection, pathOf } from './connection.ts';
+import { findByPath } from './json-path.ts';
 import { type OutputFormat, parseOutputFormat, renderObjects } from './output.ts';
 import type { MappedResource } from './resource-mapper.ts';
-import { type Selection, selectObjects } from './selection.ts';
+import { type Selection, selectInFiles, selectObjects } from './selection.ts';
 import { renderTable } from './text-table.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
 
@@ -20,6 +23,11 @@ export interface GetFlags {
   readonly watchOnly?: boolean;
   readonly headers: boolean;
   readonly showLabels?: boolean;
+  readonly showKind?: boolean;
+  readonly labelColumns?: readonly string[];
+  readonly sortBy?: string;
+  readonly filename?: readonly string[];
+  readonly raw?: string;
   readonly ignoreNotFound?: boolean;
 }
 
@@ -33,8 +41,13 @@ interface Table {
 const tableAccept = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
 
 export async function getObjects(context: VerbContext, connection: Connection, words: readonly string[], flags: GetFlags): Promise<number> {
+  if (flags.raw !== undefined) {
+    await pipeline(await connection.stream({ path: flags.raw, accept: '*/*' }), context.stdout, { end: false, signal: context.signal });
+    return exitCodes.ok;
+  }
   const format = parseOutputFormat(flags.output);
-  const selections = await selectObjects(connection, words);
+  const selections =
+    flags.filename === undefined ? await selectObjects(connection, words) : await selectInFiles(context, connection, flags.filename, words);
   if ((flags.watch || flags.watchOnly) && selections.length > 1) throw new UsageError('-w watches one type of resource, or one object');
   if (format.type === 'table') return await getTables(context, connection, selections, format, flags);
   const found: KubernetesObject[] = [];
@@ -50,14 +63,15 @@ export async function getObjects(context: VerbContext, connection: Connection, w
     }
   }
   const single = selections.length === 1 && selections[0]?.name !== undefined;
-  if (found.length > 0 || !single) context.stdout.write(renderObjects(format, found, single));
+  const sorted = sortedBy(flags.sortBy, found, (object) => object);
+  if (found.length > 0 || !single) context.stdout.write(renderObjects(format, sorted, single));
   if (flags.watch || flags.watchOnly) await watchObjects(context, connection, selections[0]!, format, flags);
   return exitCode;
 }
 
 async function fetchObjects(connection: Connection, selection: Selection, flags: GetFlags): Promise<readonly KubernetesObject[]> {
   const { resource, name } = selection;
-  const namespace = namespaceFor(connection, flags);
+  const namespace = selection.namespace ?? namespaceFor(connection, flags);
   if (name !== undefined) return [await connection.json<KubernetesObject>({ path: pathOf(resource, namespace, name) })];
   const items: KubernetesObject[] = [];
   let next = '';
@@ -95,11 +109,15 @@ async function getTables(
         exitCode = exitCodes.error;
       }
     }
-    const rows = tables.flatMap((table) => table.rows);
+    const rows = sortedBy(
+      flags.sortBy,
+      tables.flatMap((table) => table.rows),
+      (row) => row.object,
+    );
     if (rows.length > 0 && !flags.watchOnly) {
       if (printed > 0) context.stdout.write('\n');
       const prefix =
-        byResource.size > 1
+        byResource.size > 1 || flags.showKind
           ? `${resource.singular === '' ? resource.plural : resource.singular}${resource.group === '' ? '' : `.${resource.group}`}/`
           : '';
       printTable(context, { ...tables[0]!, rows }, format, flags, prefix, flags.headers);
@@ -125,10 +143,18 @@ async function getTables(
   return exitCode;
 }
 
-async function fetchTable(connection: Connection, { resource, name }: Selection, flags: GetFlags): Promise<Table> {
+async function fetchTable(
+  connection: Connection,
+  { resource, name, namespace: selectionNamespace }: Selection,
+  flags: GetFlags,
+): Promise<Table> {
   const namespace = namespaceFor(connection, flags);
   if (name !== undefined) {
-    const table = await connection.json<Table>({ path: pathOf(resource, namespace, name), accept: tableAccept });
+    const query = flags.sortBy === undefined ? '' : '?includeObject=Object';
+    const table = await connection.json<Table>({
+      path: `${pathOf(resource, selectionNamespace ?? namespace, name)}${query}`,
+      accept: tableAccept,
+    });
     return { ...table, metadata: { resourceVersion: table.rows[0]?.object.metadata.resourceVersion ?? '' } };
   }
   let next = '';
@@ -136,7 +162,11 @@ async function fetchTable(connection: Connection, { resource, name }: Selection,
   const rows: Table['rows'][number][] = [];
   do {
     const page: Table & { readonly metadata: { readonly continue?: string } } = await connection.json({
-      path: `${pathOf(resource, namespace)}${queryOf(flags, { limit: '500', ...(next === '' ? {} : { continue: next }) })}`,
+      path: `${pathOf(resource, namespace)}${queryOf(flags, {
+        limit: '500',
+        ...(flags.sortBy === undefined ? {} : { includeObject: 'Object' }),
+        ...(next === '' ? {} : { continue: next }),
+      })}`,
       accept: tableAccept,
     });
     first ??= page;
@@ -161,6 +191,7 @@ function printTable(
   const rows = table.rows.map((row) => [
     ...(withNamespace ? [row.object.metadata.namespace ?? ''] : []),
     ...shown.map(({ index }, position) => `${position === 0 ? prefix : ''}${cellText(row.cells[index])}`),
+    ...(flags.labelColumns ?? []).map((label) => row.object.metadata.labels?.[label] ?? ''),
     ...(flags.showLabels
       ? [
           Object.entries(row.object.metadata.labels ?? {})
@@ -172,9 +203,34 @@ function printTable(
   const names = [
     ...(withNamespace ? ['Namespace'] : []),
     ...shown.map(({ column }) => column.name),
+    ...(flags.labelColumns ?? []).map((label) => label.split('/').at(-1) ?? label),
     ...(flags.showLabels ? ['Labels'] : []),
   ];
   for (const line of renderTable({ headers: names, rows }, { headers })) context.stdout.write(`${line}\n`);
+}
+
+/** By the values at a path: numbers and amounts by size, anything else as text; what has none comes first. */
+function sortedBy<T>(path: string | undefined, list: readonly T[], objectOf: (item: T) => KubernetesObject): readonly T[] {
+  if (path === undefined) return list;
+  const keyed = list.map((item) => ({ item, key: findByPath(path, objectOf(item))[0] }));
+  return keyed.toSorted((a, b) => compareValues(a.key, b.key)).map(({ item }) => item);
+}
+
+/** For --sort-by. */
+export function compareValues(a: unknown, b: unknown): number {
+  if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
+  const [left, right] = [amountOf(a), amountOf(b)];
+  if (left !== undefined && right !== undefined) return compareQuantities(left, right);
+  return String(a) < String(b) ? -1 : String(a) > String(b) ? 1 : 0;
+}
+
+function amountOf(value: unknown): Quantity | undefined {
+  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
+  try {
+    return parseQuantity(String(value));
+  } catch {
+    return undefined;
+  }
 }
 
 function cellText(cell: unknown): string {

@@ -75,6 +75,22 @@ describe('readManifests', () => {
     expect(set).toMatchObject({ type: 'compose', files: [{ path: 'app/compose.yaml' }, { path: 'app/compose.override.yaml' }] });
   });
 
+  test.each([
+    ['a file that only overrides volumes', 'volumes:\n  data:\n    labels: {a: b}\n'],
+    ['JSON', '{"services": {"web": {"image": "x"}}}'],
+    ['quoted keys', '"services":\n  web: {image: x}\n'],
+    ['extensions first', 'x-a: &a {image: x}\nservices:\n  web: *a\n'],
+    ['a broken file', 'services:\n  web: {image: [x\n'],
+  ])('knows Compose by its keys: %s', async (_name, content) => {
+    await writeFile(join(directory, 'c.yaml'), content);
+    expect(await readManifests(['c.yaml'], context)).toMatchObject({ type: 'compose' });
+  });
+
+  test('knows Kubernetes by apiVersion, whatever else is there', async () => {
+    await writeFile(join(directory, 'k.yaml'), 'kind: X\nservices: []\napiVersion: v1\nmetadata: {name: a}\n');
+    expect(await readManifests(['k.yaml'], context)).toMatchObject({ type: 'kubernetes' });
+  });
+
   test('does not mix Compose and Kubernetes', async () => {
     await writeFile(join(directory, 'c.yaml'), 'services:\n  web: {image: x}\n');
     await writeFile(join(directory, 'k.yaml'), configMap);

@@ -23,6 +23,7 @@ export type ManifestSet =
 
 const maximumBytes = 16 * 1024 * 1024;
 const composeNames = ['compose.yaml', 'compose.yml', 'docker-compose.yaml', 'docker-compose.yml'];
+const composeSections = ['name', 'version', 'networks', 'volumes', 'secrets', 'configs', 'models'];
 const overrideNames = ['compose.override.yaml', 'compose.override.yml', 'docker-compose.override.yaml', 'docker-compose.override.yml'];
 
 /** Throws `UsageError` for what cannot be read or parsed, for a mixture of Compose and Kubernetes, and where nothing was found. */
@@ -85,8 +86,27 @@ async function readStream(context: VerbContext): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
+/** By the keys at the top of the first document: a file that overrides may have no services. What cannot be parsed is judged by its lines. */
 function looksLikeCompose(content: string): boolean {
-  return /^(services|include)\s*:/m.test(content) && !/^(apiVersion|"?apiVersion"?)\s*:/m.test(content);
+  const keys = topLevelKeys(content) ?? [...content.matchAll(/^["']?([\w-]+)["']?\s*:/gm)].map(([, key = '']) => key);
+  if (keys.includes('apiVersion')) return false;
+  return (
+    keys.includes('services') ||
+    keys.includes('include') ||
+    (keys.length > 0 && keys.every((key) => composeSections.includes(key) || key.startsWith('x-')))
+  );
+}
+
+function topLevelKeys(content: string): string[] | undefined {
+  let documents: ReturnType<typeof yamlDocuments>;
+  try {
+    documents = yamlDocuments(content, { logLevel: 'silent' });
+  } catch {
+    return undefined;
+  }
+  const document = documents.find(({ contents }) => contents !== null) ?? documents[0];
+  if (document === undefined || document.errors.length > 0) return undefined;
+  return isMap(document.contents) ? document.contents.items.flatMap(({ key }) => (isScalar(key) ? String(key.value) : [])) : [];
 }
 
 /** The objects of one YAML or JSON text, Lists taken apart. */
@@ -104,12 +124,13 @@ export function parseManifests(path: string, content: string): Manifest[] {
     }
     if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) continue;
     const where = `${path}:${lines.linePos(document.contents.range?.[0] ?? 0).line}`;
-    if (!isMap(document.contents)) throw new UsageError(`${where}: a manifest must be a mapping with apiVersion and kind`);
+    if (!isMap(document.contents))
+      throw new UsageError(`${where}: a manifest must be a mapping with apiVersion and kind`, 'Nothing was applied.');
     let value: unknown;
     try {
       value = document.toJS({ maxAliasCount: 100 });
     } catch (error) {
-      throw new UsageError(`${where}: ${messageOf(error)}`);
+      throw new UsageError(`${where}: ${messageOf(error)}`, 'Nothing was applied.');
     }
     manifests.push(...takeApart(value, where));
   }
@@ -132,7 +153,11 @@ function takeApart(value: unknown, where: string): Manifest[] {
   if (typeof value !== 'object' || value === null) throw new UsageError(`${where}: a manifest must be a mapping with apiVersion and kind`);
   const object = value as Partial<KubernetesObject> & { items?: unknown };
   for (const field of ['apiVersion', 'kind'] as const) {
-    if (typeof object[field] !== 'string' || object[field] === '') throw new UsageError(`${where}: ${field} is missing or not a string`);
+    if (typeof object[field] !== 'string' || object[field] === '')
+      throw new UsageError(
+        `${where}: ${field} is missing or not a string`,
+        'Nothing was applied. A Kubernetes manifest has apiVersion and kind, a Compose file has services.',
+      );
   }
   if (object.kind?.endsWith('List') && Array.isArray(object.items)) return object.items.flatMap((item) => takeApart(item, where));
   if (typeof object.metadata !== 'object' || object.metadata === null)

@@ -1,4 +1,4 @@
-/** `-o`: how objects are written out. Tables come from the server and are printed by print-table.ts. */
+/** `-o`: how objects are written out, as kubectl does: keys in order, YAML that YAML 1.1 readers take as it was meant. Tables come from the server. */
 import { stringify } from 'yaml';
 import type { KubernetesObject } from '#api/object';
 import { findByPath, renderJsonPath } from './json-path.ts';
@@ -43,9 +43,9 @@ export function renderObjects(
     case 'name':
       return objects.map((object) => `${nameOf(object)}\n`).join('');
     case 'json':
-      return `${JSON.stringify(whole, undefined, 4)}\n`;
+      return `${JSON.stringify(sortKeys(whole), undefined, 4)}\n`;
     case 'yaml':
-      return stringify(whole, { lineWidth: 0, aliasDuplicateObjects: false });
+      return renderYaml(whole);
     case 'jsonpath':
       return renderJsonPath(format.template, whole);
     case 'columns': {
@@ -62,6 +62,21 @@ export function renderObjects(
         .join('');
     }
   }
+}
+
+/** One document, which `apply` and kubectl read back as it was: what YAML 1.1 takes for a boolean, a number or a time is quoted. */
+export function renderYaml(value: unknown): string {
+  return stringify(sortKeys(value), { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false, indentSeq: false });
+}
+
+function sortKeys(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortKeys);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, item]) => [key, sortKeys(item)]),
+  );
 }
 
 /** `pod/x`, `deployment.apps/x`. */

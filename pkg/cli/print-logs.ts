@@ -1,11 +1,13 @@
-/** `berth logs`: what a pod's containers, or those of a stack's service, wrote. */
+/** `berth logs`: what a pod's containers, or those of a stack or a workload, wrote. */
 
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { deployments, pods, replicaSets, stacks } from '#api/shapes/resources';
+import { pods } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
+import { messageOf } from '#base/errors';
 import { type Connection, pathOf } from './connection.ts';
-import { selectObjects } from './selection.ts';
+import { parseSeconds } from './durations.ts';
+import { memberPods } from './member-pods.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
 
 export interface LogFlags {
@@ -15,6 +17,7 @@ export interface LogFlags {
   readonly allContainers?: boolean;
   readonly tail?: string;
   readonly since?: string;
+  readonly sinceTime?: string;
   readonly timestamps?: boolean;
   readonly limitBytes?: string;
   readonly selector?: string;
@@ -27,86 +30,100 @@ interface Source {
   readonly container: string | undefined;
 }
 
-export async function printLogs(context: VerbContext, connection: Connection, word: string | undefined, flags: LogFlags): Promise<number> {
+/** `container` is kubectl's second word; `-c` says the same. */
+export async function printLogs(
+  context: VerbContext,
+  connection: Connection,
+  word: string | undefined,
+  container: string | undefined,
+  flags: LogFlags,
+): Promise<number> {
+  const query = queryOf(flags);
+  const wanted = flags.container ?? container;
   const sources = (await findPods(connection, word, flags)).flatMap((pod): Source[] => {
     const name = pod.metadata.name ?? '';
-    if (!flags.allContainers) return [{ pod: name, container: flags.container }];
-    return [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((container) => ({
-      pod: name,
-      container: container.name,
-    }));
+    if (!flags.allContainers) return [{ pod: name, container: wanted }];
+    const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+    return containers.map((one) => ({ pod: name, container: one.name }));
   });
   if (sources.length === 0) throw new UsageError('no pod matches', 'berth get pods shows what there is.');
   const prefix = flags.prefix ?? sources.length > 1;
-  const show = (source: Source): Promise<void> => printSource(context, connection, source, flags, prefix);
-  if (flags.follow) await Promise.all(sources.map(show));
-  else for (const source of sources) await show(source);
-  return exitCodes.ok;
+  const show = (source: Source): Promise<void> => printSource(context, connection, source, query, prefix);
+  if (sources.length === 1) {
+    await show(sources[0]!);
+    return exitCodes.ok;
+  }
+  // That one of several has nothing to show yet does not take the others away.
+  let exitCode: number = exitCodes.ok;
+  const attempt = async (source: Source): Promise<void> => {
+    try {
+      await show(source);
+    } catch (error) {
+      if (context.signal.aborted) throw error;
+      context.stderr.write(`${labelOf(source)}: ${messageOf(error)}\n`);
+      exitCode = exitCodes.error;
+    }
+  };
+  if (flags.follow) await Promise.all(sources.map(attempt));
+  else for (const source of sources) await attempt(source);
+  return exitCode;
 }
 
 async function findPods(connection: Connection, word: string | undefined, flags: LogFlags): Promise<readonly Pod[]> {
   const { client, namespace } = connection;
-  if (word === undefined) {
-    if (flags.selector === undefined)
-      throw new UsageError('name a pod, or give -l with labels', 'For example: berth logs hello-web-1, or berth logs stack/hello.');
-    return (await client.list(pods, { namespace, labelSelector: flags.selector })).items;
-  }
-  if (!word.includes('/')) return [await client.get(pods, { namespace, name: word })];
-  const [selection] = await selectObjects(connection, [word]);
-  const { resource, name = '' } = selection!;
-  switch (resource.kind) {
-    case 'Pod':
-      return [await client.get(pods, { namespace, name })];
-    case 'Stack': {
-      await client.get(stacks, { namespace, name });
-      const service = flags.service === undefined ? '' : `,compose.berth.dev/service=${flags.service}`;
-      return (await client.list(pods, { namespace, labelSelector: `compose.berth.dev/stack=${name}${service}` })).items;
-    }
-    case 'Deployment':
-    case 'ReplicaSet': {
-      const owner =
-        resource.kind === 'Deployment'
-          ? await client.get(deployments, { namespace, name })
-          : await client.get(replicaSets, { namespace, name });
-      const labels = Object.entries(owner.spec?.selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-      return (await client.list(pods, { namespace, labelSelector: labels.join(',') })).items;
-    }
-    default:
-      throw new UsageError(`logs of a ${resource.kind} cannot be shown`, 'Name a pod, deployment, replicaset or stack.');
-  }
+  if (word !== undefined) return await memberPods(connection, word, flags.service);
+  if (flags.selector === undefined)
+    throw new UsageError('name a pod, or give -l with labels', 'For example: berth logs hello-web-1, or berth logs stack/hello.');
+  return (await client.list(pods, { namespace, labelSelector: flags.selector })).items;
 }
 
-async function printSource(context: VerbContext, connection: Connection, source: Source, flags: LogFlags, prefix: boolean): Promise<void> {
+function queryOf(flags: LogFlags): URLSearchParams {
   const query = new URLSearchParams();
-  if (source.container !== undefined) query.set('container', source.container);
   if (flags.follow) query.set('follow', 'true');
   if (flags.previous) query.set('previous', 'true');
   if (flags.timestamps) query.set('timestamps', 'true');
-  if (flags.tail !== undefined) query.set('tailLines', flags.tail);
+  // kubectl's -1 is all lines.
+  if (flags.tail !== undefined && flags.tail !== '-1') query.set('tailLines', flags.tail);
   if (flags.limitBytes !== undefined) query.set('limitBytes', flags.limitBytes);
-  if (flags.since !== undefined) query.set('sinceSeconds', String(parseSince(flags.since)));
-  const stream = await connection.stream({ path: `${pathOf(pods, connection.namespace, source.pod, 'log')}?${query.toString()}` });
-  const label = prefix ? `${source.pod}${source.container === undefined ? '' : `/${source.container}`} | ` : '';
-  await pipeline(stream, prefixLines(label), context.stdout, { end: false, signal: context.signal });
+  if (flags.since !== undefined && flags.sinceTime !== undefined) throw new UsageError('--since and --since-time say the same: give one');
+  if (flags.since !== undefined) query.set('sinceSeconds', String(Math.max(1, Math.ceil(parseSeconds('--since', flags.since)))));
+  if (flags.sinceTime !== undefined) query.set('sinceTime', flags.sinceTime);
+  return query;
 }
 
-/** `5s`, `2m`, `3h`, `1h30m` → seconds. */
-export function parseSince(text: string): number {
-  const matches = [...text.matchAll(/(\d+(?:\.\d+)?)(h|m|s)/g)];
-  if (matches.length === 0 || matches.map(([whole]) => whole).join('') !== text)
-    throw new UsageError(`--since is a duration such as 5s, 2m or 3h, not "${text}"`);
-  return Math.ceil(matches.reduce((sum, [, number, unit]) => sum + Number(number) * { h: 3600, m: 60, s: 1 }[unit as 'h' | 'm' | 's'], 0));
+async function printSource(
+  context: VerbContext,
+  connection: Connection,
+  source: Source,
+  wanted: URLSearchParams,
+  prefix: boolean,
+): Promise<void> {
+  const query = new URLSearchParams(wanted);
+  if (source.container !== undefined) query.set('container', source.container);
+  const stream = await connection.stream({
+    path: `${pathOf(pods, connection.namespace, source.pod, 'log')}?${query.toString()}`,
+    accept: '*/*',
+  });
+  const out = context.stdout;
+  if (prefix) await pipeline(stream, prefixLines(`${labelOf(source)} | `), out, { end: false, signal: context.signal });
+  else await pipeline(stream, out, { end: false, signal: context.signal });
 }
 
-function prefixLines(label: string): Transform {
-  let atStart = true;
+function labelOf({ pod, container }: Source): string {
+  return container === undefined ? pod : `${pod}/${container}`;
+}
+
+/** Gives whole lines only, each behind `label`, so that those of several sources do not run into one another; a last line without an end gets one. */
+export function prefixLines(label: string): Transform {
+  let rest = '';
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
-      if (label === '') return done(null, chunk);
-      const text = chunk.toString('latin1');
-      const prefixed = (atStart ? label : '') + text.replaceAll(/\n(?=[\s\S])/g, `\n${label}`);
-      atStart = text.endsWith('\n');
-      done(null, Buffer.from(prefixed, 'latin1'));
+      const lines = (rest + chunk.toString('latin1')).split('\n');
+      rest = lines.pop() ?? '';
+      done(null, Buffer.from(lines.map((line) => `${label}${line}\n`).join(''), 'latin1'));
+    },
+    flush(done) {
+      done(null, rest === '' ? undefined : Buffer.from(`${label}${rest}\n`, 'latin1'));
     },
   });
 }

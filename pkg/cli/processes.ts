@@ -2,6 +2,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#base/clock';
+import { codeOf } from '#base/errors';
 import { isRunning, type ProcessRecord, readProcessRecord, recordOf } from '#base/process-record';
 
 /** Records a running process; throws when there is none with this id. */
@@ -28,8 +29,17 @@ export async function stopProcess(record: ProcessRecord, graceMilliseconds: numb
   const deadline = clock.monotonic() + graceMilliseconds;
   let signal: 'SIGTERM' | 'SIGKILL' | undefined = 'SIGTERM';
   while (isRunning(record)) {
-    if (signal !== undefined) process.kill(record.pid, signal);
+    if (signal !== undefined) sendSignal(record.pid, signal);
     signal = signal === 'SIGTERM' || clock.monotonic() < deadline ? undefined : 'SIGKILL';
     await clock.sleep(50);
+  }
+}
+
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // It ended in between.
+    if (codeOf(error) !== 'ESRCH') throw error;
   }
 }

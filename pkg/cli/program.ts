@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { hasReason, messageOf, StatusError } from '#base/errors';
 import { isAbort } from '#base/lifecycle';
+import { spellSwitches } from './flags.ts';
 import { exitCodes, UsageError, type Verb, type VerbContext } from './verb.ts';
 import { verbs as allVerbs } from './verbs/index.ts';
 
@@ -26,7 +27,7 @@ export async function runProgram(argv: readonly string[], context: VerbContext, 
   }
   for (const command of program.commands) acceptGlobals(command);
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(spellSwitches(program, argv), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode;

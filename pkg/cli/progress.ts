@@ -38,7 +38,7 @@ export class ProgressTable {
     }
     const width = Math.max(20, (this.#out.columns ?? 80) - 1);
     const table: TextTable = {
-      headers: ['service', 'ready', 'state', 'message'],
+      headers: ['name', 'ready', 'state', 'message'],
       rows: rows.map((row) => [row.name, row.ready, row.state, row.message]),
     };
     const lines = renderTable(table).map((line, index) => {

@@ -2,8 +2,6 @@
  * Runs a command in a container over SPDY/3.1, as `kubectl exec` does: four streams (error, stdin, stdout, stderr) and one for the terminal's size. The
  * error stream ends with a Status that carries the exit code (v4.channel.k8s.io).
  */
-import { request } from 'node:https';
-import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Status, StatusError } from '#base/errors';
 import { SpdyConnection, type SpdyStream } from '#base/spdy/spdy-connection';
@@ -19,7 +17,12 @@ export interface RemoteCommand {
 
 /** The command's exit code. Throws `StatusError` when it could not be started. */
 export async function runRemoteCommand(context: VerbContext, connection: Connection, command: RemoteCommand): Promise<number> {
-  const socket = await upgrade(connection, command.path, context.signal);
+  const { socket, head } = await connection.upgrade(command.path, {
+    connection: 'Upgrade',
+    upgrade: 'SPDY/3.1',
+    'x-stream-protocol-version': 'v4.channel.k8s.io',
+  });
+  if (head.length > 0) socket.unshift(head);
   const spdy = new SpdyConnection(socket, { role: 'client' });
   const failure = spdy.createStream({ streamtype: 'error' });
   const stdin = command.stdin ? spdy.createStream({ streamtype: 'stdin' }) : undefined;
@@ -60,43 +63,6 @@ export function exitCodeOf(text: string): number {
   const code = status.details?.causes?.find((cause) => cause.reason === 'ExitCode')?.message;
   if (code !== undefined && /^\d+$/.test(code)) return Number(code);
   throw StatusError.fromStatus(status);
-}
-
-function upgrade(connection: Connection, path: string, signal: AbortSignal): Promise<Duplex> {
-  const { options } = connection;
-  return new Promise((resolve, reject) => {
-    const outgoing = request(new URL(path, options.server), {
-      method: 'POST',
-      agent: false,
-      signal,
-      ...connection.tls,
-      headers: {
-        connection: 'Upgrade',
-        upgrade: 'SPDY/3.1',
-        'x-stream-protocol-version': 'v4.channel.k8s.io',
-        ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
-      },
-    });
-    outgoing.on('upgrade', (_response, socket, head) => {
-      if (head.length > 0) socket.unshift(head);
-      resolve(socket);
-    });
-    outgoing.on('response', (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => reject(failureOf(response.statusCode ?? 500, Buffer.concat(chunks).toString('utf8'))));
-    });
-    outgoing.on('error', reject);
-    outgoing.end();
-  });
-}
-
-function failureOf(code: number, text: string): StatusError {
-  try {
-    return StatusError.fromStatus(JSON.parse(text) as Status);
-  } catch {
-    return new StatusError('InternalError', `the server answered ${code}: ${text.slice(0, 500)}`, { code });
-  }
 }
 
 /** Raw mode, and the terminal's size now and whenever it changes; the result puts it back. */

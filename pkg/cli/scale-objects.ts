@@ -1,7 +1,9 @@
 /** `berth scale`: sets replicas through the scale subresource; of a Stack's service, in the Stack itself. */
 import { stacks } from '#api/shapes/resources';
 import type { Scale } from '#api/shapes/types/autoscaling-v1';
+import type { ComposeProject } from '#compose/model';
 import { type Connection, pathOf } from './connection.ts';
+import { parseCount } from './durations.ts';
 import { selectObjects } from './selection.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
 
@@ -17,8 +19,8 @@ export async function scaleObjects(
   words: readonly string[],
   flags: ScaleFlags,
 ): Promise<number> {
-  const replicas = Number(flags.replicas);
-  if (!Number.isInteger(replicas) || replicas < 0) throw new UsageError(`--replicas is a whole number from 0, not "${flags.replicas}"`);
+  const replicas = parseCount('--replicas', flags.replicas);
+  const expected = flags.currentReplicas === undefined ? undefined : parseCount('--current-replicas', flags.currentReplicas);
   for (const { resource, name } of await selectObjects(connection, words)) {
     if (name === undefined)
       throw new UsageError(
@@ -26,13 +28,14 @@ export async function scaleObjects(
         `For example: berth scale ${resource.singular}/NAME --replicas=${replicas}`,
       );
     if (resource.kind === 'Stack') {
-      await scaleService(connection, name, flags.service, replicas);
+      await scaleService(connection, name, flags.service, replicas, expected);
     } else {
+      if (flags.service !== undefined) throw new UsageError(`--service is for stacks, and a ${resource.kind} has none`);
       const path = pathOf(resource, connection.namespace, name, 'scale');
       const scale = await connection.json<Scale>({ path });
       const current = scale.spec?.replicas ?? 0;
-      if (flags.currentReplicas !== undefined && Number(flags.currentReplicas) !== current)
-        throw new UsageError(`${resource.singular} "${name}" has ${current} replicas, not ${flags.currentReplicas}`);
+      if (expected !== undefined && expected !== current)
+        throw new UsageError(`${resource.singular} "${name}" has ${current} replicas, not ${expected}`, 'Nothing was changed.');
       await connection.json({
         method: 'PUT',
         path,
@@ -47,12 +50,24 @@ export async function scaleObjects(
   return exitCodes.ok;
 }
 
-async function scaleService(connection: Connection, stackName: string, service: string | undefined, replicas: number): Promise<void> {
+async function scaleService(
+  connection: Connection,
+  stackName: string,
+  given: string | undefined,
+  replicas: number,
+  expected: number | undefined,
+): Promise<void> {
   const key = { name: stackName, namespace: connection.namespace };
   const stack = await connection.client.get(stacks, key);
-  const services = (stack.spec.services ?? {}) as Record<string, { deploy?: object }>;
-  const names = Object.keys(services).join(', ');
-  if (service === undefined) throw new UsageError(`stack "${stackName}" has several services; name one`, `--service with one of: ${names}`);
-  if (!Object.hasOwn(services, service)) throw new UsageError(`stack "${stackName}" has no service "${service}"`, `It has: ${names}`);
-  await connection.client.patch(stacks, key, 'merge', { spec: { services: { [service]: { deploy: { replicas }, scale: null } } } });
+  const services = (stack.spec.services ?? {}) as ComposeProject['services'];
+  const names = Object.keys(services);
+  const name = given ?? (names.length === 1 ? names[0] : undefined);
+  if (name === undefined)
+    throw new UsageError(`stack "${stackName}" has several services; name one`, `--service with one of: ${names.join(', ')}`);
+  const service = Object.hasOwn(services, name) ? services[name] : undefined;
+  if (service === undefined) throw new UsageError(`stack "${stackName}" has no service "${name}"`, `It has: ${names.join(', ')}`);
+  const current = service.deploy?.replicas ?? service.scale ?? 1;
+  if (expected !== undefined && expected !== current)
+    throw new UsageError(`service "${name}" has ${current} replicas, not ${expected}`, 'Nothing was changed.');
+  await connection.client.patch(stacks, key, 'merge', { spec: { services: { [name]: { deploy: { replicas }, scale: null } } } });
 }

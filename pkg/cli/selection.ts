@@ -1,12 +1,15 @@
-/** What a command line names: `pods`, `pod x y`, `pod/x deploy/y`, `all`. */
+/** What a command line names: `pods`, `pod x y`, `pod/x deploy/y`, `all`; or what is in the files that it names. */
+import { apiVersionOf, parseApiVersion } from '#api/object';
 import type { Connection } from './connection.ts';
 import type { MappedResource } from './resource-mapper.ts';
-import { UsageError } from './verb.ts';
+import { UsageError, type VerbContext } from './verb.ts';
 
 export interface Selection {
   readonly resource: MappedResource;
   /** Absent: all of them. */
   readonly name?: string;
+  /** Where a file says another than the command line's. */
+  readonly namespace?: string;
 }
 
 /** Throws `UsageError` for types that the server does not have and for words that cannot go together. */
@@ -26,6 +29,43 @@ export async function selectObjects(connection: Connection, words: readonly stri
   const resources = types.split(',').flatMap((type) => mapper.find(type));
   if (names.length === 0) return resources.map((resource) => ({ resource }));
   return names.flatMap((name) => resources.map((resource) => ({ resource, name })));
+}
+
+/** The objects that files name; of Compose files, their stack. Throws `UsageError` with file:line for kinds that the server does not have. */
+export async function selectInFiles(
+  context: VerbContext,
+  connection: Connection,
+  files: readonly string[],
+  words: readonly string[],
+  options: ManifestOptions = {},
+): Promise<readonly Selection[]> {
+  if (words.length > 0) throw new UsageError('name objects or files, not both');
+  const { readManifests } = await import('./manifests.ts');
+  const set = await readManifests(files, context, { recursive: options.recursive ?? false });
+  const mapper = await connection.mapper();
+  if (set.type === 'compose') {
+    const [{ loadComposeProject }, { stackName }] = await Promise.all([import('./compose-project.ts'), import('#compose/plan-apply')]);
+    const { project } = await loadComposeProject(context, set.files, {
+      ...(options.projectName === undefined ? {} : { projectName: options.projectName }),
+      ...(options.envFile === undefined ? {} : { envFile: options.envFile }),
+    });
+    return [{ resource: single(mapper.find('stacks.compose.berth.dev'), 'stacks'), name: stackName(project.name ?? '') }];
+  }
+  return set.manifests.map(({ object, where }) => {
+    const { group, version } = parseApiVersion(object.apiVersion);
+    const resource = mapper.findKind(group, version, object.kind);
+    if (resource === undefined)
+      throw new UsageError(`${where}: the server has no kind "${object.kind}" in version "${apiVersionOf({ group, version })}"`);
+    const { name, namespace } = object.metadata;
+    if (name === undefined) throw new UsageError(`${where}: ${object.kind}: metadata.name is missing`);
+    return { resource, name, ...(namespace === undefined ? {} : { namespace }) };
+  });
+}
+
+export interface ManifestOptions {
+  readonly recursive?: boolean;
+  readonly projectName?: string;
+  readonly envFile?: readonly string[];
 }
 
 function single(resources: readonly MappedResource[], type: string): MappedResource {

@@ -32,8 +32,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
   /** The next command to try, or what to change. */
   readonly next: string | undefined;
-  constructor(message: string, next?: string) {
+  /** The server could not be reached; it may be in a moment. */
+  readonly unreachable: boolean;
+
+  constructor(message: string, next?: string, options: { readonly unreachable?: boolean } = {}) {
     super(message);
     this.next = next;
+    this.unreachable = options.unreachable ?? false;
   }
 }

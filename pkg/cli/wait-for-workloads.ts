@@ -1,70 +1,102 @@
-/** Waits, with a progress table, until the deployments and pods that were applied run. */
+/** Waits, with a progress table, until the workloads that were applied run; then says what runs, where, and how to reach it. */
 import type { KubernetesObject } from '#api/object';
-import { deployments, pods } from '#api/shapes/resources';
-import type { Pod } from '#api/shapes/types/core-v1';
-import type { Connection } from './connection.ts';
-import { type ProgressRow, ProgressTable } from './progress.ts';
+import { formatLabelSelector } from '#api/selector';
+import { pods } from '#api/shapes/resources';
+import type { Pod, Service } from '#api/shapes/types/core-v1';
+import { type Connection, pathOf } from './connection.ts';
+import { printUnplaced } from './explain-place.ts';
+import { unscheduledMessage } from './pod-trouble.ts';
+import type { ProgressRow } from './progress.ts';
+import { type OpenPort, type PodLine, printPods, printPorts } from './reachability.ts';
+import { readinessKinds } from './readiness/index.ts';
+import type { Readiness, ReadinessOf } from './readiness/readiness.ts';
+import type { MappedResource } from './resource-mapper.ts';
 import { exitCodes, type VerbContext } from './verb.ts';
+import { waitUntilWell } from './wait.ts';
+
+export interface AppliedObject {
+  readonly resource: MappedResource;
+  readonly object: KubernetesObject;
+}
+
+interface Workload extends AppliedObject {
+  readonly kind: ReadinessOf;
+  readonly name: string;
+  readonly namespace: string;
+}
 
 /** The exit code: 0 when all run, 1 when one failed or time was up, 2 when a pod fits on no node. `timeout` in milliseconds. */
 export async function waitForWorkloads(
   context: VerbContext,
   connection: Connection,
-  objects: readonly KubernetesObject[],
+  applied: readonly AppliedObject[],
   timeout: number,
 ): Promise<number> {
-  const watched = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'Pod');
-  if (watched.length === 0) return exitCodes.ok;
-  const progress = new ProgressTable(context);
-  const deadline = context.clock.monotonic() + timeout;
-  for (;;) {
-    const rows = await Promise.all(watched.map((object) => observe(connection, object)));
-    progress.show(rows);
-    if (rows.every((row) => row.tone === 'good')) return exitCodes.ok;
-    const bad = rows.find((row) => row.tone === 'bad');
-    if (bad !== undefined || context.clock.monotonic() > deadline) {
-      const culprit = bad ?? rows.find((row) => row.tone === 'waiting');
-      context.stderr.write(
-        `error: ${culprit?.name} is not ready: ${culprit?.state}${culprit?.message === '' ? '' : `: ${culprit?.message}`}\n  berth describe ${culprit?.name} says more.\n`,
-      );
-      return rows.some((row) => row.state === 'Unschedulable') ? exitCodes.unschedulable : exitCodes.error;
-    }
-    await context.clock.sleep(250, context.signal);
+  const workloads = applied.flatMap((item): Workload[] => {
+    const kind = readinessKinds.find((one) => one.group === item.resource.group && one.kind === item.resource.kind);
+    const { name = '', namespace = connection.namespace } = item.object.metadata;
+    return kind === undefined ? [] : [{ ...item, kind, namespace, name: `${item.resource.singular}/${name}` }];
+  });
+  if (workloads.length === 0) return exitCodes.ok;
+  let rows: readonly ProgressRow[] = [];
+  let members: readonly PodLine[] = [];
+  const end = await waitUntilWell(context, timeout, async () => {
+    const seen = await Promise.all(
+      workloads.map(async (workload) => {
+        const object = await connection.json<KubernetesObject>({
+          path: pathOf(workload.resource, workload.namespace, workload.object.metadata.name),
+        });
+        const readiness = workload.kind.judge(object);
+        return { workload, readiness, pods: await podsOf(connection, workload, object, readiness) };
+      }),
+    );
+    rows = seen.map(({ workload, readiness }) => progressRow(workload.name, readiness));
+    members = seen.flatMap(({ workload, pods: own }) => own.map((pod) => ({ of: workload.name, pod })));
+    const verdicts = seen.map(({ readiness }) => readiness.verdict);
+    return {
+      rows,
+      verdict: verdicts.includes('failed') ? 'failed' : verdicts.includes('waiting') ? 'waiting' : 'done',
+      pods: members.map(({ pod }) => pod),
+    };
+  });
+  if (end === 'done') {
+    context.stdout.write('\n');
+    printPods(context, 'Workload', members);
+    await printPorts(context, connection, applied.flatMap(openPorts));
+    return exitCodes.ok;
   }
+  for (const row of rows.filter(({ tone }) => tone !== 'good')) {
+    context.stderr.write(`error: ${row.name} is not ready: ${row.state}${row.message === '' ? '' : `: ${row.message}`}\n`);
+    context.stderr.write(`  berth describe ${row.name} says more.\n`);
+  }
+  const unplaced = members.map(({ pod }) => pod).filter((pod) => unscheduledMessage(pod) !== undefined);
+  if (unplaced.length === 0) return exitCodes.error;
+  await printUnplaced(context, connection, unplaced);
+  return exitCodes.unschedulable;
 }
 
-async function observe(connection: Connection, object: KubernetesObject): Promise<ProgressRow> {
-  const key = { name: object.metadata.name ?? '', namespace: object.metadata.namespace ?? connection.namespace };
-  if (object.kind === 'Pod') return podRow(await connection.client.get(pods, key));
-  const { metadata, spec, status } = await connection.client.get(deployments, key);
-  const desired = spec?.replicas ?? 1;
-  const current = (status?.observedGeneration ?? 0) >= (metadata.generation ?? 1);
-  const ready = current ? Math.min(status?.updatedReplicas ?? 0, status?.availableReplicas ?? 0) : 0;
-  const complete = current && ready >= desired && (status?.replicas ?? 0) === desired;
-  const failed = status?.conditions?.find((condition) => condition.type === 'Progressing' && condition.status === 'False');
-  return {
-    name: `deployment/${key.name}`,
-    ready: `${ready}/${desired}`,
-    state: complete ? 'Available' : failed === undefined ? 'Progressing' : (failed.reason ?? 'Failed'),
-    message: failed?.message ?? '',
-    tone: complete ? 'good' : failed === undefined ? 'waiting' : 'bad',
-  };
+async function podsOf(
+  connection: Connection,
+  { namespace }: Workload,
+  object: KubernetesObject,
+  { selector }: Readiness,
+): Promise<readonly Pod[]> {
+  if (object.kind === pods.kind) return [object as Pod];
+  if (selector === undefined) return [];
+  return (await connection.client.list(pods, { namespace, labelSelector: formatLabelSelector(selector) })).items;
 }
 
-function podRow(pod: Pod): ProgressRow {
-  const name = `pod/${pod.metadata.name}`;
-  const condition = (type: string) => pod.status?.conditions?.find((candidate) => candidate.type === type);
-  const ready = condition('Ready')?.status === 'True';
-  const phase = pod.status?.phase ?? 'Pending';
-  const unscheduled = condition('PodScheduled');
-  const waiting = pod.status?.containerStatuses?.find((status) => status.state?.waiting?.reason !== undefined)?.state?.waiting;
-  const state = unscheduled?.status === 'False' ? (unscheduled.reason ?? phase) : (waiting?.reason ?? phase);
-  const tone = ready || phase === 'Succeeded' ? 'good' : phase === 'Failed' ? 'bad' : 'waiting';
-  return {
-    name,
-    ready: ready ? '1/1' : '0/1',
-    state,
-    message: (unscheduled?.status === 'False' ? unscheduled.message : waiting?.message) ?? '',
-    tone,
-  };
+function progressRow(name: string, { ready, desired, state, verdict, message = '' }: Readiness): ProgressRow {
+  const tone = verdict === 'done' ? 'good' : verdict === 'failed' ? 'bad' : 'waiting';
+  return { name, ready: `${ready}/${desired}`, state, message, tone };
+}
+
+function openPorts({ resource, object }: AppliedObject): OpenPort[] {
+  if (resource.group !== '' || resource.kind !== 'Service') return [];
+  const { metadata, spec } = object as Service;
+  const isPublished = spec.type === 'LoadBalancer';
+  return (spec.ports ?? []).flatMap(({ port, nodePort, targetPort, protocol = 'TCP' }): OpenPort[] => {
+    const open = isPublished ? port : nodePort;
+    return open === undefined ? [] : [{ of: `service/${metadata.name ?? ''}`, port: open, target: targetPort ?? port, protocol }];
+  });
 }

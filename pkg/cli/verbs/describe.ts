@@ -1,4 +1,5 @@
 import type { DescribeFlags } from '../describe-objects.ts';
+import { collect } from '../flags.ts';
 import type { Verb } from '../verb.ts';
 
 export const describeVerb: Verb = {
@@ -6,9 +7,12 @@ export const describeVerb: Verb = {
     program
       .command('describe')
       .description('show resources in detail, with their events')
-      .argument('<type...>', 'a type and names, or type/name')
+      .argument('[type...]', 'a type and names, or type/name')
       .option('-A, --all-namespaces', 'in every namespace')
       .option('-l, --selector <labels>', 'only those with these labels')
+      .option('-f, --filename <file>', 'what is in these files', collect)
+      .option('--show-events', 'with events', true)
+      .option('--no-show-events', 'without events')
       .action((words: string[], flags: DescribeFlags, command) =>
         run(async (context) => {
           const [{ withConnection }, { describeObjects }] = await Promise.all([

@@ -4,8 +4,8 @@ export const whyVerb: Verb = {
   declare: (program, run) => {
     program
       .command('why')
-      .description('why a pod does not run, node by node, and the smallest change that would help')
-      .argument('<pod>', 'pod/NAME, or stack/NAME for all pods of a stack')
+      .description('why a pod is where it is or does not run, node by node, and the smallest change that would help')
+      .argument('<pod>', 'pod/NAME; stack/NAME or deployment/NAME for all pods of it')
       .action((word: string, _flags: object, command) =>
         run(async (context) => {
           const [{ withConnection }, { explainWhy }] = await Promise.all([import('../connection.ts'), import('../explain-why.ts')]);
