@@ -8,6 +8,7 @@ import { endpointslice } from './endpointslice/endpointslice.ts';
 import { eventExpiry } from './event-expiry.ts';
 import { garbageCollection } from './garbage-collection/garbage-collection.ts';
 import { job } from './job/job.ts';
+import { loadBalancer } from './load-balancer.ts';
 import { claimProtection } from './local-volume/claim-protection.ts';
 import { claims } from './local-volume/claims.ts';
 import { releasedVolumes } from './local-volume/released-volumes.ts';
@@ -36,6 +37,7 @@ export const controllers: readonly Controller[] = [
   stack,
   endpointslice,
   endpointsController,
+  loadBalancer,
   eventExpiry,
 ];
 

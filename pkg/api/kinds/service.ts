@@ -26,7 +26,7 @@ export const service = defineKind<Service>({
   description: 'A name and an address for a set of pods.',
   support: 'acted on',
   supportNote:
-    'ClusterIP, NodePort, LoadBalancer (its ports are opened on every node) and headless; sessionAffinity and external traffic policies have no effect yet',
+    'ClusterIP, NodePort, LoadBalancer (its ports are opened on every node), ExternalName and headless, with sessionAffinity and traffic policies; IPv4 alone',
   // As Kubernetes relaxes it: a digit may come first.
   nameRule: checkDns1123Label,
   changesGeneration: undefined,

@@ -87,7 +87,13 @@ describe('what is forwarded', () => {
 
   test('external addresses and those of a balancer count as outside', () => {
     const [port] = ports(
-      [service({ externalIPs: ['192.0.2.5'] }, {}, { loadBalancer: { ingress: [{ ip: '192.0.2.6' }, { hostname: 'x' }] } })],
+      [
+        service(
+          { externalIPs: ['192.0.2.5'] },
+          {},
+          { loadBalancer: { ingress: [{ ip: '192.0.2.6' }, { ip: '192.0.2.7', ipMode: 'Proxy' }, { hostname: 'x' }] } },
+        ),
+      ],
       [],
     );
     expect(port?.virtual.map(({ address }) => address)).toEqual(['10.43.0.10', '192.0.2.5', '192.0.2.6']);

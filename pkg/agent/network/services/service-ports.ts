@@ -81,7 +81,8 @@ function portsOfService(service: Service, slices: readonly EndpointSlice[], node
   if (spec.type === 'ExternalName' || clusterAddresses.length === 0) return [];
   const externalAddresses = [
     ...(spec.externalIPs ?? []),
-    ...(service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []),
+    // Those in the mode Proxy are another's, the nodes' own for instance.
+    ...(service.status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) => (ipMode === 'Proxy' ? [] : (ip ?? []))),
   ].filter(isIPv4);
   const hostAddresses = parseHostAddresses(metadata.annotations?.[hostAddressesAnnotation]);
   return (spec.ports ?? []).map((port) => {
