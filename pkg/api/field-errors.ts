@@ -38,6 +38,11 @@ export class FieldErrors {
     this.#add('FieldValueInvalid', field, `Invalid value: ${spell(value)}${detail === '' ? '' : `: ${detail}`}`);
   }
 
+  /** For a part that is wrong as a whole: its value is not repeated. */
+  invalidPart(field: string, detail: string): void {
+    this.#add('FieldValueInvalid', field, `Invalid value: ${detail}`);
+  }
+
   /** `supported` is listed in the order given. */
   notSupported(field: string, value: unknown, supported: readonly string[]): void {
     const list = supported.map((one) => JSON.stringify(one)).join(', ');

@@ -54,3 +54,14 @@ export function wide<T extends KubernetesObject>(column: FilledColumn<T>): Fille
 }
 
 export const nameAndAge: TableColumns<KubernetesObject> = tableColumns([nameColumn, ageColumn]);
+
+/** Of kinds for which Kubernetes has no table of its own: the time itself, not an age. */
+export const createdAtColumns: TableColumns<KubernetesObject> = tableColumns([
+  nameColumn,
+  {
+    name: 'Created At',
+    type: 'date',
+    description: 'When the object was created.',
+    cell: (object) => object.metadata.creationTimestamp ?? null,
+  },
+]);

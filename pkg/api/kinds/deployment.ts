@@ -1,7 +1,7 @@
+import { amountOf, validateAmount, validateNotMoreThanAll } from '../amounts.ts';
 import { defineKind } from '../define-kind.ts';
 import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
-import { type IntOrString, percentOf } from '../int-or-string.ts';
 import { requireUnchanged } from '../object-meta.ts';
 import { requireNonNegative } from '../pod-spec/checks.ts';
 import { defaultPodSpec } from '../pod-spec/defaults.ts';
@@ -98,27 +98,10 @@ function validateStrategy({ strategy = {} }: DeploymentSpec, errors: FieldErrors
       if (amountOf(maxUnavailable) === 0 && amountOf(maxSurge) === 0) {
         errors.invalid(`${path}.rollingUpdate.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0');
       }
-      if (typeof maxUnavailable === 'string' && (percentOf(maxUnavailable) ?? 0) > 100) {
-        errors.invalid(`${path}.rollingUpdate.maxUnavailable`, maxUnavailable, 'must not be greater than 100%');
-      }
+      validateNotMoreThanAll(maxUnavailable, `${path}.rollingUpdate.maxUnavailable`, errors);
       return;
     }
     default:
       errors.notSupported(`${path}.type`, strategy.type ?? '', ['Recreate', 'RollingUpdate']);
   }
-}
-
-function validateAmount(value: IntOrString | undefined, path: string, errors: FieldErrors): void {
-  if (typeof value === 'number') requireNonNegative(value, path, errors);
-  else if (value !== undefined && percentOf(value) === undefined) {
-    errors.invalid(
-      path,
-      value,
-      "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
-    );
-  }
-}
-
-function amountOf(value: IntOrString | undefined): number | undefined {
-  return typeof value === 'string' ? percentOf(value) : value;
 }

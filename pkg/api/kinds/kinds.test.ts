@@ -1,58 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { StatusError } from '#base/errors';
 import { renderCompatibility } from '../compatibility.ts';
 import type { AnyKind } from '../kind.ts';
 import type { KubernetesObject } from '../object.ts';
-import { fromStored, toStored, validateChange, validateNew } from '../registry.ts';
+import { fromStored, toStored, validateNew } from '../registry.ts';
 import { decodeObject } from '../schema/decode.ts';
-import { kindRegistry, kinds, writtenKinds } from './index.ts';
-
-const now = Date.UTC(2026, 0, 1, 12);
-const long = '2026-01-01T11:00:00Z';
-
-interface Loose extends KubernetesObject {
-  spec: Record<string, never>;
-  [field: string]: unknown;
-}
-
-function served(name: string): NonNullable<ReturnType<typeof kindRegistry.findName>> {
-  const found = kindRegistry.findName(name);
-  if (found === undefined) throw new Error(`no kind ${name}`);
-  return found;
-}
-
-function make(name: string, fields: object, metadata: object = {}): Loose {
-  const { kind, version, resource } = served(name);
-  const meta = { name: 'x', creationTimestamp: long, ...(resource.namespaced ? { namespace: 'd' } : {}), ...metadata };
-  const { object } = decodeObject(version.typeName, { metadata: meta, ...fields });
-  const stored = toStored(served(name), object);
-  kind.defaults?.(stored);
-  return stored as Loose;
-}
-
-function causes(run: () => void): string[] {
-  try {
-    run();
-    return [];
-  } catch (error) {
-    if (!(error instanceof StatusError)) throw error;
-    return (error.details?.causes ?? []).map(({ field, message }) => `${field}: ${message}`);
-  }
-}
-
-const faults = (name: string, fields: object): string[] => causes(() => validateNew(served(name).kind, make(name, fields)));
-
-const changes = (name: string, fields: object, old: object): string[] =>
-  causes(() => {
-    const { kind } = served(name);
-    const [draft, before] = [make(name, fields), make(name, old)];
-    kind.beforeUpdate?.(draft, before);
-    validateChange(kind, draft, before);
-  });
-
-const row = (name: string, fields: object, metadata: object = {}): unknown[] => [
-  ...served(name).kind.columns.cells(make(name, fields, metadata), now),
-];
+import { kinds, writtenKinds } from './index.ts';
+import { causes, changes, faults, type Loose, long, make, now, row, served } from './testing.ts';
 
 const template = { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i:1' }] } };
 const selector = { matchLabels: { a: 'b' } };
@@ -283,9 +236,9 @@ describe('changes', () => {
 });
 
 test('whoever creates what is stored only is told so, once', () => {
-  const { kind } = served('cronjobs');
-  const object = make('cronjobs', {});
-  expect(kind.warnings?.(object, undefined)).toEqual(['CronJob is stored only: nothing acts on it yet']);
+  const { kind } = served('networkpolicies');
+  const object = make('networkpolicies', {});
+  expect(kind.warnings?.(object, undefined)).toEqual(['NetworkPolicy is stored only: nothing acts on it yet']);
   expect(kind.warnings?.(object, object)).toEqual([]);
   expect(served('cm').kind.warnings).toBeUndefined();
 });
@@ -461,5 +414,5 @@ test('the documentation is written from the tables', () => {
   const text = renderCompatibility(kinds);
   expect(text).toContain('| Event | `v1`, `events.k8s.io/v1` | acted on |');
   expect(text).toContain('| `spec.volumes[].nfs` | refused |');
-  expect(text).toContain('| CronJob | `batch/v1` | stored only |');
+  expect(text).toContain('| NetworkPolicy | `networking.k8s.io/v1` | stored only |');
 });

@@ -15,7 +15,7 @@ export const stack = defineKind<Stack>({
   nameRule: checkDns1123Label,
   validate: ({ spec }) => {
     const errors = new FieldErrors();
-    const { services } = spec;
+    const { services } = spec ?? {};
     if (services === undefined) errors.required('spec.services', 'a stack has at least one service');
     else if (!isObject(services)) errors.invalid('spec.services', services, 'must be an object of services by name');
     else {

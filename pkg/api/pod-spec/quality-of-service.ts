@@ -7,7 +7,7 @@ import type { PodSpec } from '../shapes/types/core-v1.ts';
 export function qosClassOf(spec: PodSpec): 'Guaranteed' | 'Burstable' | 'BestEffort' {
   let asksAny = false;
   let isGuaranteed = true;
-  for (const { resources } of [...spec.containers, ...(spec.initContainers ?? [])]) {
+  for (const { resources } of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) {
     for (const name of ['cpu', 'memory']) {
       const limit = amount(resources?.limits?.[name]);
       const request = amount(resources?.requests?.[name]);

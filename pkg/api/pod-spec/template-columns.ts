@@ -14,13 +14,13 @@ export const templateColumns: readonly FilledColumn<Workload>[] = [
     name: 'Containers',
     type: 'string',
     description: 'Names of the containers.',
-    cell: ({ spec }) => spec.template.spec.containers.map((container) => container.name).join(','),
+    cell: ({ spec }) => (spec.template.spec.containers ?? []).map((container) => container.name).join(','),
   }),
   wide({
     name: 'Images',
     type: 'string',
     description: 'Images of the containers.',
-    cell: ({ spec }) => spec.template.spec.containers.map((container) => container.image ?? '').join(','),
+    cell: ({ spec }) => (spec.template.spec.containers ?? []).map((container) => container.image ?? '').join(','),
   }),
   wide({
     name: 'Selector',

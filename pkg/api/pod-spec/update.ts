@@ -36,7 +36,7 @@ function fixedPart(spec: PodSpec): Record<string, unknown> {
     ...spec,
     activeDeadlineSeconds: undefined,
     tolerations: undefined,
-    containers: spec.containers.map(withoutImage),
+    containers: spec.containers?.map(withoutImage),
     initContainers: spec.initContainers?.map(withoutImage),
   };
 }

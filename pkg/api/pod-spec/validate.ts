@@ -99,15 +99,34 @@ export function validatePodTemplate(
   errors: FieldErrors,
   restartPolicies: readonly string[] = ['Always'],
 ): void {
-  if (selector !== undefined && !matchesSelector(selector, template.metadata?.labels)) {
-    errors.invalid(`${path}.metadata.labels`, template.metadata?.labels ?? {}, '`selector` does not match template `labels`');
-  }
-  validateLabels(template.metadata?.labels, `${path}.labels`, errors);
-  validateAnnotations(template.metadata?.annotations, `${path}.annotations`, errors);
-  validatePodSpec(template.spec, `${path}.spec`, errors);
+  requireSelected(template, selector, path, errors);
+  validateTemplate(template, path, errors);
   const policy = template.spec.restartPolicy;
   if (policy !== undefined && !restartPolicies.includes(policy)) errors.notSupported(`${path}.spec.restartPolicy`, policy, restartPolicies);
   if (template.spec.activeDeadlineSeconds !== undefined && restartPolicies[0] === 'Always') {
     errors.forbidden(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported');
+  }
+}
+
+/** The labels of the template must be what the workload selects. */
+export function requireSelected(template: PodTemplateSpec, selector: Selector | undefined, path: string, errors: FieldErrors): void {
+  if (selector !== undefined && !matchesSelector(selector, template.metadata?.labels)) {
+    errors.invalid(`${path}.metadata.labels`, template.metadata?.labels ?? {}, '`selector` does not match template `labels`');
+  }
+}
+
+/** Rules for a template by itself. */
+export function validateTemplate(template: PodTemplateSpec, path: string, errors: FieldErrors): void {
+  validateLabels(template.metadata?.labels, `${path}.labels`, errors);
+  validateAnnotations(template.metadata?.annotations, `${path}.annotations`, errors);
+  validatePodSpec(template.spec, `${path}.spec`, errors);
+}
+
+/** For workloads that go on for ever: `Always` alone, and no deadline. `what` is the workload in the message. */
+export function requireEndless(template: PodTemplateSpec, what: string, path: string, errors: FieldErrors): void {
+  const { restartPolicy, activeDeadlineSeconds } = template.spec;
+  if (restartPolicy !== 'Always') errors.notSupported(`${path}.spec.restartPolicy`, restartPolicy ?? '', ['Always']);
+  if (activeDeadlineSeconds !== undefined) {
+    errors.forbidden(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${what} is not Supported`);
   }
 }

@@ -1,0 +1,133 @@
+import { CronError, parseCronSchedule } from '../cron-schedule.ts';
+import { defineKind } from '../define-kind.ts';
+import { deepEqual } from '../equality.ts';
+import { FieldErrors } from '../field-errors.ts';
+import { validateJobSpec } from '../job-spec/validate.ts';
+import { checkDns1123Subdomain } from '../names.ts';
+import { requireNonNegative } from '../pod-spec/checks.ts';
+import { defaultPodSpec } from '../pod-spec/defaults.ts';
+import { checkPodFields } from '../pod-spec/support.ts';
+import { formatLabelSelector } from '../selector.ts';
+import type { CronJob } from '../shapes/types/batch-v1.ts';
+import { ageColumn, ageOf, nameColumn, tableColumns, wide } from '../table-columns.ts';
+import { isTimeZone } from '../time-zone.ts';
+
+/** Eleven more are added for the name of each Job. */
+const longestName = 52;
+const policies = ['Allow', 'Forbid', 'Replace'];
+const templatePath = 'spec.jobTemplate';
+
+export const cronJob = defineKind<CronJob>({
+  group: 'batch',
+  kind: 'CronJob',
+  description: 'Makes Jobs by a schedule.',
+  nameRule: (name) => {
+    const faults = checkDns1123Subdomain(name);
+    return name.length > longestName ? [...faults, `must be no more than ${longestName} characters`] : faults;
+  },
+  defaults: ({ spec }) => {
+    spec.concurrencyPolicy ??= 'Allow';
+    spec.suspend ??= false;
+    spec.successfulJobsHistoryLimit ??= 3;
+    spec.failedJobsHistoryLimit ??= 1;
+    defaultPodSpec(spec.jobTemplate.spec.template.spec);
+  },
+  validate: ({ spec }) => {
+    const errors = new FieldErrors();
+    if (spec.schedule === '') errors.required('spec.schedule');
+    else validateSchedule(spec.schedule, errors);
+    requireNonNegative(spec.startingDeadlineSeconds, 'spec.startingDeadlineSeconds', errors);
+    validateTimeZone(spec.timeZone, 'spec.timeZone', errors);
+    const policy = spec.concurrencyPolicy ?? '';
+    if (!policies.includes(policy)) errors.notSupported('spec.concurrencyPolicy', policy, policies);
+    const { spec: template } = spec.jobTemplate;
+    validateJobSpec(template, `${templatePath}.spec`, errors);
+    if (template.selector !== undefined)
+      errors.invalid(`${templatePath}.spec.selector`, template.selector, '`selector` will be auto-generated');
+    if (template.manualSelector === true) errors.notSupported(`${templatePath}.spec.manualSelector`, true, ['nil', 'false']);
+    requireNonNegative(spec.successfulJobsHistoryLimit, 'spec.successfulJobsHistoryLimit', errors);
+    requireNonNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit', errors);
+    return errors;
+  },
+  warnings: ({ spec }, old) => {
+    const path = `${templatePath}.spec.template.spec`;
+    return deepEqual(spec.jobTemplate, old?.spec.jobTemplate) ? [] : checkPodFields(spec.jobTemplate.spec.template.spec, path);
+  },
+  columns: tableColumns<CronJob>([
+    nameColumn,
+    { name: 'Schedule', type: 'string', description: 'When jobs are made.', cell: ({ spec }) => spec.schedule },
+    { name: 'Timezone', type: 'string', description: 'The time zone of the schedule.', cell: ({ spec }) => spec.timeZone ?? '<none>' },
+    {
+      name: 'Suspend',
+      type: 'boolean',
+      description: 'Whether no jobs are made for now.',
+      cell: ({ spec }) => (spec.suspend === undefined ? '<unset>' : spec.suspend ? 'True' : 'False'),
+    },
+    {
+      name: 'Active',
+      type: 'integer',
+      description: 'How many of its jobs are running.',
+      cell: ({ status }) => status?.active?.length ?? 0,
+    },
+    {
+      name: 'Last Schedule',
+      type: 'string',
+      description: 'How long ago a job was last made.',
+      cell: ({ status }, now) => (status?.lastScheduleTime === undefined ? '<none>' : ageOf(status.lastScheduleTime, now)),
+    },
+    ageColumn,
+    wide({
+      name: 'Containers',
+      type: 'string',
+      description: 'Names of the containers.',
+      cell: ({ spec }) =>
+        containersOf(spec)
+          .map(({ name }) => name)
+          .join(','),
+    }),
+    wide({
+      name: 'Images',
+      type: 'string',
+      description: 'Images of the containers.',
+      cell: ({ spec }) =>
+        containersOf(spec)
+          .map(({ image = '' }) => image)
+          .join(','),
+    }),
+    wide({
+      name: 'Selector',
+      type: 'string',
+      description: 'Which pods belong to its jobs.',
+      cell: ({ spec }) => formatLabelSelector(spec.jobTemplate.spec.selector),
+    }),
+  ]),
+});
+
+function containersOf({ jobTemplate }: CronJob['spec']): CronJob['spec']['jobTemplate']['spec']['template']['spec']['containers'] {
+  return jobTemplate.spec.template.spec.containers ?? [];
+}
+
+function validateSchedule(schedule: string, errors: FieldErrors): void {
+  if (schedule.includes('TZ')) {
+    errors.invalid('spec.schedule', schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
+    return;
+  }
+  try {
+    parseCronSchedule(schedule);
+  } catch (error) {
+    if (!(error instanceof CronError)) throw error;
+    errors.invalid('spec.schedule', schedule, error.message);
+  }
+}
+
+function validateTimeZone(zone: string | undefined, path: string, errors: FieldErrors): void {
+  if (zone === undefined) return;
+  if (zone === '') errors.invalid(path, zone, 'timeZone must be nil or non-empty string');
+  else if (zone.toLowerCase() === 'local') {
+    errors.invalid(path, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
+  } else if (!zone.split('/').every(isZonePart) || !isTimeZone(zone)) errors.invalid(path, zone, `unknown time zone ${zone}`);
+}
+
+function isZonePart(part: string): boolean {
+  return part !== '.' && part !== '..' && /^(?!-)[A-Za-z._0-9+-]{1,14}$/.test(part);
+}

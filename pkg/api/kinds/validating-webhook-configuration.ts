@@ -1,0 +1,26 @@
+import { defaultWebhook, validateWebhooks } from '../admission-rules/webhooks.ts';
+import { defineKind } from '../define-kind.ts';
+import { deepEqual } from '../equality.ts';
+import { FieldErrors } from '../field-errors.ts';
+import type { ValidatingWebhookConfiguration } from '../shapes/types/admissionregistration-v1.ts';
+import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
+
+export const validatingWebhookConfiguration = defineKind<ValidatingWebhookConfiguration>({
+  group: 'admissionregistration.k8s.io',
+  kind: 'ValidatingWebhookConfiguration',
+  description: 'Asks others whether a request is right.',
+  changesGeneration: (object, old) => !deepEqual(object.webhooks, old.webhooks),
+  defaults: ({ webhooks = [] }) => {
+    for (const webhook of webhooks) defaultWebhook(webhook);
+  },
+  validate: ({ webhooks = [] }) => {
+    const errors = new FieldErrors();
+    validateWebhooks(webhooks, errors);
+    return errors;
+  },
+  columns: tableColumns<ValidatingWebhookConfiguration>([
+    nameColumn,
+    { name: 'Webhooks', type: 'integer', description: 'How many.', cell: ({ webhooks }) => webhooks?.length ?? 0 },
+    ageColumn,
+  ]),
+});
