@@ -5,7 +5,7 @@
 import type { KubernetesObject } from '#api/object';
 import type { Revision } from './backend.ts';
 import { parseItemKey } from './keys.ts';
-import { replaceRevision, spliceRevision } from './values.ts';
+import { encodeObject, replaceRevision, spliceRevision } from './values.ts';
 
 export class CachedObject {
   /** `namespace/name` or `name`, encoded as in the store: the order of lists. */
@@ -16,10 +16,12 @@ export class CachedObject {
   // Weak, so that a hundred thousand objects that nobody looks at cost their bytes alone.
   #object: WeakRef<KubernetesObject> | undefined;
 
-  constructor(key: string, revision: Revision, bytes: Buffer) {
+  /** `object`: what parsing the bytes would give, deeply frozen, where that is at hand. */
+  constructor(key: string, revision: Revision, bytes: Buffer, object?: KubernetesObject) {
     this.key = key;
     this.revision = revision;
     this.bytes = bytes;
+    if (object !== undefined) this.#object = new WeakRef(object);
   }
 
   /** The object, deeply frozen, in its stored version; parsed when first needed and shared by all who hold it. */
@@ -47,18 +49,40 @@ export class CachedObject {
 
 /**
  * Makes the one CachedObject of a stored value: whoever asks again with the same `Uint8Array` (the writer, and the cache that
- * sees the write come back from an embedded store) gets the same one, so that an object is encoded once.
+ * sees the write come back from an embedded store) gets the same one, so that an object is encoded once, and what was encoded
+ * here is not parsed again.
  */
 export class ObjectDecoder {
-  readonly #known = new WeakMap<Uint8Array, CachedObject>();
+  /** What is known of a value: the object that was encoded as it, then what was made of it when it was decoded. */
+  readonly #known = new WeakMap<Uint8Array, CachedObject | KubernetesObject>();
+
+  /** Like `encodeObject`; when the value is decoded, the object becomes the cache's and is frozen. */
+  encode(object: KubernetesObject): Buffer {
+    const value = encodeObject(object);
+    this.#known.set(value, object);
+    return value;
+  }
 
   decode(key: string, value: Uint8Array, revision: Revision): CachedObject {
     const known = this.#known.get(value);
-    if (known !== undefined && known.revision === revision && known.key === key) return known;
-    const made = new CachedObject(key, revision, spliceRevision(value, revision));
+    let object: KubernetesObject | undefined;
+    if (known instanceof CachedObject) {
+      if (known.revision === revision && known.key === key) return known;
+    } else if (known !== undefined) {
+      object = storedObject(known, revision);
+    }
+    const made = new CachedObject(key, revision, spliceRevision(value, revision), object);
     this.#known.set(value, made);
     return made;
   }
+}
+
+/** What parsing the stored form of `encoded` under this revision would give, frozen; undefined where its JSON would be read as something else. */
+function storedObject(encoded: KubernetesObject, revision: Revision): KubernetesObject | undefined {
+  const { apiVersion, kind, metadata, ...rest } = encoded;
+  const { resourceVersion: _, ...meta } = metadata;
+  const object = { apiVersion, kind, metadata: { resourceVersion: String(revision), ...meta }, ...rest };
+  return freezeJson(object) ? object : undefined;
 }
 
 /** Freezes plain JSON data all the way down, and returns it. */
@@ -68,4 +92,30 @@ export function deepFreeze<T>(value: T): T {
     for (const member of Object.values(value)) deepFreeze(member);
   }
   return value;
+}
+
+/** Freezes the value all the way down (what is frozen already is so), and says whether it is as its own JSON would be read: no `undefined`, nothing but plain data. */
+function freezeJson(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value);
+    case 'object': {
+      if (value === null || Object.isFrozen(value)) return true;
+      const prototype: unknown = Object.getPrototypeOf(value);
+      Object.freeze(value);
+      if (Array.isArray(value)) {
+        let plain = true;
+        for (const item of value) plain = freezeJson(item) && plain;
+        return plain;
+      }
+      let plain = prototype === Object.prototype;
+      for (const key in value) plain = freezeJson((value as Record<string, unknown>)[key]) && plain;
+      return plain;
+    }
+    default:
+      return false;
+  }
 }

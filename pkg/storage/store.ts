@@ -21,7 +21,7 @@ import {
 } from './backend.ts';
 import type { CachedObject } from './cached-object.ts';
 import { detailsOf, type GroupResource, internalPrefix, itemKey, type ObjectName, objectKey } from './keys.ts';
-import { encodeObject, spliceRevision } from './values.ts';
+import { spliceRevision } from './values.ts';
 import type { WatchCache } from './watch-cache.ts';
 
 /**
@@ -92,7 +92,7 @@ export class Store {
    */
   async create(resource: GroupResource, name: ObjectName, object: KubernetesObject, extra: Extra = {}): Promise<CachedObject> {
     const key = objectKey(resource, name);
-    const value = encodeObject(object);
+    const value = this.cache.decoder.encode(object);
     for (let attempt = 0; attempt < maximumAttempts; attempt++) {
       const written = await this.#write(key, 0, { type: 'put', key, value }, extra);
       if (written.type === 'retry') continue;
@@ -138,7 +138,7 @@ export class Store {
       if ('remove' in made) {
         op = { type: 'delete', key };
       } else {
-        const value = made.object === current.object ? undefined : encodeObject(made.object);
+        const value = made.object === current.object ? undefined : this.cache.decoder.encode(made.object);
         if (value === undefined || sameContent(value, current)) {
           if (sure) return { object: current, previous: current, outcome: 'unchanged' };
           const newest: CachedObject | undefined = await cache.get(name);

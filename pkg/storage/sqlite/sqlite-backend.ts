@@ -156,12 +156,7 @@ export class SqliteBackend implements Backend {
     return await new Promise<CommitResult>((resolve, reject) => {
       const bytes = commit.ops.reduce((sum, op) => sum + (op.type === 'put' ? op.value.length : 0), 0);
       this.#gathering.push({ commit, bytes, resolve, reject });
-      if (this.#writing || this.#scheduled) return;
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#writeGroup();
-      });
+      if (!this.#writing) this.#writeSoon();
     });
   }
 
@@ -194,6 +189,16 @@ export class SqliteBackend implements Backend {
     }
     if (this.#failure === undefined) await this.#ask({ type: 'close' });
     await this.#thread.terminate();
+  }
+
+  /** When this turn of the event loop is over: what else it brings goes into the same group. */
+  #writeSoon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#writeGroup();
+    });
   }
 
   #writeGroup(): void {
@@ -261,7 +266,7 @@ export class SqliteBackend implements Backend {
 
   #written(): void {
     this.#writing = false;
-    if (this.#gathering.length > 0) this.#writeGroup();
+    if (this.#gathering.length > 0) this.#writeSoon();
     else this.#idle?.();
   }
 
