@@ -23,7 +23,12 @@ function check(name, command, args) {
   console.log(`${passed ? 'ok  ' : 'FAIL'} ${name} (${seconds(start)})`);
   if (!passed) {
     failures.push(name);
-    console.log(`${result.stdout ?? ''}${result.stderr ?? ''}${result.error === undefined ? '' : String(result.error)}`.split('\n').slice(-80).join('\n'));
+    console.log(
+      `${result.stdout ?? ''}${result.stderr ?? ''}${result.error === undefined ? '' : String(result.error)}`
+        .split('\n')
+        .slice(-80)
+        .join('\n'),
+    );
   }
 }
 
@@ -32,9 +37,21 @@ function jest(name, patterns, { serial, minutes }) {
   const start = performance.now();
   const output = join(scratch, `${name}.json`);
   console.log(`---- ${name} tests`);
-  const args = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--json', '--outputFile', output, '--silent=false'];
+  const args = [
+    '--experimental-vm-modules',
+    '--no-warnings',
+    'node_modules/jest/bin/jest.js',
+    '--json',
+    '--outputFile',
+    output,
+    '--silent=false',
+  ];
   args.push(...(serial ? ['--runInBand'] : ['--maxWorkers=2']), ...patterns);
-  const run = spawnSync(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'], timeout: minutes * 60_000, killSignal: 'SIGKILL' });
+  const run = spawnSync(process.execPath, args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: minutes * 60_000,
+    killSignal: 'SIGKILL',
+  });
   if (!existsSync(output)) {
     totals.failed++;
     failures.push(`${name} tests: ${run.error?.message ?? `ended with ${run.status ?? run.signal}`} before they gave a result`);
@@ -73,7 +90,13 @@ if (only.length === 0) {
   check('lint with types (oxlint)', 'node_modules/.bin/oxlint', ['--type-aware']);
   check('unused files, exports and packages (knip)', 'node_modules/.bin/knip', ['--no-progress']);
   check('generated files are what the generator makes', './hack/generate', ['--check']);
-  jest('unit', ['<rootDir>/pkg/', '<rootDir>/cmd/', '<rootDir>/hack/', '<rootDir>/test/[a-z-]+\\.test\\.ts$'].map((pattern) => pattern.replace('<rootDir>/', `${process.cwd()}/`)), { serial: false, minutes: 15 });
+  jest(
+    'unit',
+    ['<rootDir>/pkg/', '<rootDir>/cmd/', '<rootDir>/hack/', '<rootDir>/test/[a-z-]+\\.test\\.ts$'].map((pattern) =>
+      pattern.replace('<rootDir>/', `${process.cwd()}/`),
+    ),
+    { serial: false, minutes: 15 },
+  );
   jest('integration', [`${process.cwd()}/test/integration/`], { serial: true, minutes: 20 });
   jest('end-to-end', [`${process.cwd()}/test/e2e/`], { serial: true, minutes: 40 });
 } else {

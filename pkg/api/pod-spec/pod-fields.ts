@@ -110,7 +110,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldSup
   'core.v1.PodSecurityContext': {
     appArmorProfile: appArmor,
     fsGroup: honoured,
-    fsGroupChangePolicy: only(warned('the group is given to all files at each start'), 'OnRootMismatch', is('OnRootMismatch')),
+    fsGroupChangePolicy: honoured,
     runAsGroup: honoured,
     runAsNonRoot: honoured,
     runAsUser: honoured,
