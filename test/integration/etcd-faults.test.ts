@@ -349,4 +349,12 @@ describeOnEtcd('etcd: history', () => {
     await backend.compact(old);
     expect((await backend.list('/raise/', { revision: raised })).items).toHaveLength(1);
   }, 60_000);
+
+  test('of a later format is refused', async () => {
+    const { control } = await start();
+    control('put', '/berth/_/store/record', '\u0001{"format":2,"incarnation":"x","offset":0}');
+    await expect(open()).rejects.toThrow(
+      'the store in etcd has the format 2 and this version of Berth reads 1: use the version that wrote it',
+    );
+  }, 60_000);
 });

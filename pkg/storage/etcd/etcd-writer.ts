@@ -191,7 +191,7 @@ export class EtcdWriter {
     try {
       for await (const batch of watch(prefix, keyspace.fromEtcd(floor), stop.signal)) {
         for (const event of batch.events) if (keys.has(event.key)) events.push(event);
-        if (batch.revision >= until) return findCommit(commit, events);
+        if (batch.revision >= until) return findCommit(commit, events, prefix);
       }
     } finally {
       limit.cancel();
