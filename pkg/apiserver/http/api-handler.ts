@@ -13,6 +13,7 @@ import type { Discovery, DiscoveryDocument } from '../discovery/discovery.ts';
 import type { OpenApi, OpenApiDocument } from '../openapi/openapi.ts';
 import type { UserInfo } from '../request-context.ts';
 import { Exchange, type Request } from './exchange.ts';
+import type { FlowControl } from './flow-control.ts';
 import { checkHealth, type HealthCheck } from './health.ts';
 import { negotiate, notAcceptable, parseAccept } from './media-type.ts';
 import type { ApiMetrics } from './metrics.ts';
@@ -38,6 +39,7 @@ export interface ApiHandlerOptions {
   readonly openApi: OpenApi;
   readonly version: VersionInfo;
   readonly metrics: ApiMetrics;
+  readonly flowControl: FlowControl;
   /** The text of `/metrics`, and its content type. */
   readonly scrape: () => Promise<{ readonly text: string; readonly contentType: string }>;
   readonly health: Readonly<Record<'healthz' | 'livez' | 'readyz', readonly HealthCheck[]>>;
@@ -84,9 +86,11 @@ export class ApiHandler {
       const stream = path === undefined ? undefined : podStreamOf(path);
       const user = await this.#user(request);
       if (path === undefined || stream === undefined || stream === 'log') throw notFound();
-      const { podStreams, metrics } = this.#options;
+      const { flowControl, podStreams, metrics } = this.#options;
       const labels = { verb: 'CONNECT', group: '', version: 'v1', resource: 'pods', subresource: stream, scope: 'resource', dryRun: false };
-      const node = await podStreams.open(request, user, path, new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)), gone.signal);
+      const seat = await flowControl.seatFor(user, gone.signal);
+      const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+      const node = await podStreams.open(request, user, path, query, gone.signal).finally(() => seat.leave());
       const end = metrics.beginLongRunning(labels);
       try {
         await podStreams.handOver(request, socket, head, node);
@@ -135,10 +139,12 @@ export class ApiHandler {
       await this.#resource(exchange, user, resourcePath);
       return;
     }
+    await this.#options.flowControl.enter(exchange, user);
     await mustBeAllowed(this.#options.authorizers, { user, verb: exchange.method.toLowerCase(), path });
     const done = this.#options.metrics.begin(exchange.method !== 'GET');
     try {
       await this.#plain(exchange, root, rest.join('/').replace(/\/$/, ''));
+      exchange.answered();
     } finally {
       done();
     }
@@ -150,7 +156,9 @@ export class ApiHandler {
     if (resource === undefined) throw notFound();
     if (isNodePage(path)) {
       if (exchange.method !== 'GET') throw methodNotAllowed();
+      await this.#options.flowControl.enter(exchange, user);
       await nodePages.send(exchange, user, path);
+      exchange.answered();
       return;
     }
     const stream = podStreamOf(path);
@@ -160,7 +168,8 @@ export class ApiHandler {
     }
     if (stream !== 'log') throw new StatusError('BadRequest', 'Upgrade request required');
     if (exchange.method !== 'GET') throw methodNotAllowed();
-    const { metrics } = this.#options;
+    const { metrics, flowControl } = this.#options;
+    await flowControl.enter(exchange, user);
     const labels = { verb: 'CONNECT', group: '', version: 'v1', resource: 'pods', subresource: 'log', scope: 'resource', dryRun: false };
     const end = metrics.beginLongRunning(labels);
     try {

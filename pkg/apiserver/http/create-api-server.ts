@@ -15,6 +15,8 @@ import type { Verbs } from '../verbs/verbs.ts';
 import { virtualResources } from '../verbs/virtual/index.ts';
 import type { VirtualResource } from '../verbs/virtual/virtual-resource.ts';
 import { ApiHandler } from './api-handler.ts';
+import { defaultLimits, FairQueue } from './fair-queue.ts';
+import { FlowControl, registerFlowMetrics } from './flow-control.ts';
 import type { HealthCheck } from './health.ts';
 import { ApiMetrics } from './metrics.ts';
 import { NodePages } from './node-pages.ts';
@@ -55,6 +57,9 @@ export function createApiServer(options: CreateApiServerOptions): ApiServer {
   const virtual = (options.virtualResources ?? virtualResources).map(({ type }) => publishedVirtual(type));
   const resources = new PublishedResources(verbs.registry.served, virtual);
   const metrics = new ApiMetrics(options.registry);
+  const queue = new FairQueue({ clock, ...defaultLimits });
+  registerFlowMetrics(options.registry, queue.figures);
+  const flowControl = new FlowControl(queue);
   const podStreams = new PodStreams({
     connector: options.connector,
     authorizers,
@@ -70,12 +75,13 @@ export function createApiServer(options: CreateApiServerOptions): ApiServer {
     authenticator: new Authenticator(clock),
     authorizers,
     resources,
-    handler: new ResourceHandler({ verbs, metrics, clock, stopping: stopping.signal }),
+    handler: new ResourceHandler({ verbs, metrics, flowControl, clock, stopping: stopping.signal }),
     podStreams,
     discovery: new Discovery(resources.all),
     openApi: new OpenApi(resources.all, typeTable, version.gitVersion),
     version,
     metrics,
+    flowControl,
     scrape: async () => ({ text: await options.registry.metrics(), contentType: options.registry.contentType }),
     health: options.health,
     log,

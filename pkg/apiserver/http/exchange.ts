@@ -3,12 +3,17 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { StatusError } from '#base/errors';
 import type { RequestContext, UserInfo } from '../request-context.ts';
+import type { Seat } from './fair-queue.ts';
 import { type Response, sendError } from './reply.ts';
 
 export type Request = IncomingMessage | Http2ServerRequest;
 
 /** How long a request that is no watch or stream may take, milliseconds. */
 const requestTimeout = 60_000;
+/** How long a client may hold its request up before others get its seat, milliseconds. */
+const holdUpTime = 1000;
+/** Bytes of a reply that may wait for the client without that being counted. */
+const heldUpFrom = 64 * 1024;
 
 export class Exchange {
   readonly request: Request;
@@ -18,6 +23,8 @@ export class Exchange {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly warnings: string[] = [];
+  /** Given back when the exchange ends, at the latest. */
+  seat: Seat | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
   readonly #timer: NodeJS.Timeout;
@@ -31,15 +38,13 @@ export class Exchange {
     this.path = mark < 0 ? url : url.slice(0, mark);
     this.query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
     this.#timer = setTimeout(() => {
-      const late = new StatusError('Timeout', `the request did not complete within ${requestTimeout / 1000} s`);
-      this.#abort(late);
-      sendError(response, late);
-      if (!request.complete) request.destroy();
+      this.#giveUp(new StatusError('Timeout', `the request did not complete within ${requestTimeout / 1000} s`));
     }, requestTimeout);
     this.#timer.unref();
     // The end of the response, not that of the request: a request ends when its body has been read.
     response.once('close', () => {
       clearTimeout(this.#timer);
+      this.seat?.leave();
       // Not `writableFinished`, which HTTP/2 also says of a stream that was reset.
       if (!response.writableEnded) this.#abort(new DOMException('the client has gone', 'AbortError'));
     });
@@ -60,6 +65,40 @@ export class Exchange {
   /** From here on the request may take as long as it likes. */
   becomeLongRunning(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** Waits for what only the client can bring about: that it sends its body, that it reads its reply. */
+  async untilClient<T>(work: Promise<T>): Promise<T> {
+    const stop = this.#clientIsDue();
+    try {
+      return await work;
+    } finally {
+      stop();
+    }
+  }
+
+  /** To be called when all of the reply is written. The seat is given back at once, unless the client has long to read. */
+  answered(): void {
+    if (this.response.writableLength < heldUpFrom) this.seat?.leave();
+    else this.response.once('close', this.#clientIsDue());
+  }
+
+  #clientIsDue(): () => void {
+    if (this.seat === undefined) return () => undefined;
+    const timer = setTimeout(() => {
+      if (this.seat?.stall() !== false) return;
+      this.#giveUp(
+        new StatusError('TooManyRequests', 'too many requests of this user wait for their client', { details: { retryAfterSeconds: 1 } }),
+      );
+    }, holdUpTime);
+    timer.unref();
+    return () => clearTimeout(timer);
+  }
+
+  #giveUp(why: StatusError): void {
+    this.#abort(why);
+    sendError(this.response, why);
+    if (!this.request.complete) this.request.destroy();
   }
 
   header(name: string): string | undefined {

@@ -57,6 +57,7 @@ export class PodStreams {
     }
     exchange.becomeLongRunning();
     const stream = await connector.connect(nodeName, target, exchange.signal);
+    exchange.seat?.leave();
     response.writeHead(200, { 'content-type': 'text/plain', 'cache-control': 'no-cache, private' });
     if ('flushHeaders' in response) response.flushHeaders();
     await new Promise<void>((resolve) => {

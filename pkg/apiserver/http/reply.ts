@@ -26,6 +26,8 @@ export interface ReplyHeaders {
 export interface SendOptions {
   readonly gzip: boolean;
   readonly headers?: ReplyHeaders | undefined;
+  /** Told what is waited for when the client's buffers are full. */
+  readonly untilClient?: (drained: Promise<void>) => Promise<void>;
 }
 
 const commonHeaders = { 'cache-control': 'no-cache, private' } as const;
@@ -87,8 +89,12 @@ export async function sendPieces(
     const whole = Buffer.concat(joined, size);
     joined = [];
     size = 0;
-    if (!sink.write(whole)) await Promise.race([done, new Promise<void>((resolve) => sink.once('drain', resolve))]);
-    else await nextTurn();
+    if (sink.write(whole)) {
+      await nextTurn();
+      return;
+    }
+    const drained = Promise.race([done, new Promise<void>((resolve) => sink.once('drain', resolve))]);
+    await (options.untilClient === undefined ? drained : options.untilClient(drained));
   };
   for (const piece of pieces) {
     joined.push(piece);

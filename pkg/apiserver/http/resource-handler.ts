@@ -14,6 +14,7 @@ import type { Answer, ServedEvent, ServedList, ServedObject } from '../verbs/ans
 import type { Verbs } from '../verbs/verbs.ts';
 import { decodeBody, decodeJson, readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
+import type { FlowControl } from './flow-control.ts';
 import { type Encoding, encodingTypes, negotiate, parseMediaType, type ReplyForm, type Shape, unsupportedMediaType } from './media-type.ts';
 import type { ApiMetrics, RequestLabels } from './metrics.ts';
 import type { ResourcePath } from './path.ts';
@@ -36,6 +37,7 @@ const watchTimeout = 1800;
 export interface ResourceHandlerOptions {
   readonly verbs: Verbs;
   readonly metrics: ApiMetrics;
+  readonly flowControl: FlowControl;
   readonly clock: Clock;
   /** Aborted when the server stops: watches end. */
   readonly stopping: AbortSignal;
@@ -49,11 +51,19 @@ export class ResourceHandler {
   }
 
   async handle(exchange: Exchange, user: UserInfo, path: ResourcePath, served: PublishedResource): Promise<void> {
-    const { clock, metrics } = this.#options;
+    const { clock, flowControl, metrics } = this.#options;
     checkScope(path, served, exchange.method);
     const resource = viewOf(path, served);
     const verb = verbOf(exchange, path);
     const labels = labelsOf(exchange, path, verb);
+    const list = `${path.group}/${path.plural}/${path.namespace ?? ''}`;
+    try {
+      const turn = flowControl.enterFor(exchange, user, verb, list);
+      if (turn !== undefined) await turn;
+    } catch (error) {
+      metrics.finished(labels, codeOf(error), undefined);
+      throw error;
+    }
     if (verb === 'WATCH') {
       await this.#watch(exchange, user, path, resource, labels);
       return;
@@ -67,7 +77,9 @@ export class ResourceHandler {
       });
       const request = await this.#request(exchange, path, resource, verb);
       const answer = await this.#options.verbs.send(exchange.contextFor(user, verb === 'LIST' || verb === 'DELETECOLLECTION'), request);
+      if (answer.type === 'list') flowControl.listed(list, answer.list.items.length);
       await this.#reply(exchange, form, resource, answer);
+      exchange.answered();
       metrics.finished(labels, answer.type === 'list' ? 200 : answer.code, (clock.monotonic() - started) / 1000);
     } catch (error) {
       metrics.finished(labels, codeOf(error), (clock.monotonic() - started) / 1000);
@@ -113,7 +125,7 @@ export class ResourceHandler {
         const patchType = patchTypes[type];
         if (patchType === undefined) throw unsupportedMediaType(Object.keys(patchTypes));
         const options = parseWriteOptions(query, 'PatchOptions');
-        const { value, duplicates } = decodeJson(await readBody(exchange.request));
+        const { value, duplicates } = decodeJson(await bodyOf(exchange));
         warnOfFields(exchange, options, duplicates);
         return { verb: 'patch', ...named, patchType, patch: value, options };
       }
@@ -129,7 +141,7 @@ export class ResourceHandler {
   }
 
   async #object(exchange: Exchange, options: WriteOptions): Promise<object> {
-    const { value, duplicates } = decodeBody(await readBody(exchange.request), exchange.header('content-type'), decodeProtobufBody);
+    const { value, duplicates } = decodeBody(await bodyOf(exchange), exchange.header('content-type'), decodeProtobufBody);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new StatusError('BadRequest', 'the body must be one object');
     }
@@ -139,7 +151,7 @@ export class ResourceHandler {
 
   /** DeleteOptions, where any are sent. */
   async #optionalObject(exchange: Exchange): Promise<object | undefined> {
-    const bytes = await readBody(exchange.request);
+    const bytes = await bodyOf(exchange);
     if (bytes.length === 0) return undefined;
     const { value } = decodeBody(bytes, exchange.header('content-type'), decodeProtobufBody);
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -177,7 +189,11 @@ export class ResourceHandler {
 
   async #replyList(exchange: Exchange, form: ReplyForm, resource: PublishedResource, list: ServedList): Promise<void> {
     const { response, query } = exchange;
-    const options = { gzip: exchange.acceptsGzip && list.items.length > 20, headers: warningHeaders(exchange.warnings) };
+    const options = {
+      gzip: exchange.acceptsGzip && list.items.length > 20,
+      headers: warningHeaders(exchange.warnings),
+      untilClient: (drained: Promise<void>) => exchange.untilClient(drained),
+    };
     const type = encodingTypes[form.encoding];
     if (form.encoding === 'json' && !form.pretty) {
       await sendPieces(response, 200, type, this.#listPieces(form, resource, list, query), options);
@@ -251,6 +267,7 @@ export class ResourceHandler {
     const end = metrics.beginLongRunning(labels);
     try {
       const events = await verbs.watch({ ...exchange.contextFor(user, true), signal }, request, signal);
+      exchange.seat?.leave();
       await streamWatch({
         response,
         contentType: form.encoding === 'protobuf' ? `${encodingTypes.protobuf};stream=watch` : encodingTypes[form.encoding],
@@ -305,6 +322,10 @@ const frameEnd = Buffer.from('}\n');
 function frame(encoding: Encoding, type: string, bytes: Uint8Array | undefined, object: object | undefined): Uint8Array {
   if (encoding === 'protobuf' && object !== undefined) return watchFrame(type, encodeProtobufBody(object));
   return Buffer.concat([frameHeads.get(type)!, bytes ?? Buffer.from(JSON.stringify(object)), frameEnd]);
+}
+
+function bodyOf(exchange: Exchange): Promise<Buffer> {
+  return exchange.untilClient(readBody(exchange.request));
 }
 
 function codeOf(error: unknown): number {
