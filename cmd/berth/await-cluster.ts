@@ -7,7 +7,7 @@ import { UsageError, type VerbContext } from '#cli/verb';
 
 const within = 60_000;
 /** A node that says the same of itself for so long will go on saying it. */
-const settledAfter = 10_000;
+const settledAfter = 5_000;
 
 interface NodeCondition {
   readonly type: string;

@@ -131,7 +131,7 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
     events,
     clock,
     log,
-    onReady: () => nodeKeeper.refresh(),
+    onChange: () => nodeKeeper.refresh(),
   });
   const nodeKeeper = createNodeKeeper({
     name: nodeName,

@@ -32,8 +32,8 @@ export interface NetworkKeeperOptions {
   readonly events: PodEvents;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Called when pods can be started that could not before. */
-  readonly onReady: () => void;
+  /** Called when pods can be started that could not before, and when the reason why not is another. */
+  readonly onChange: () => void;
 }
 
 export interface NetworkKeeper extends Runnable {
@@ -118,7 +118,7 @@ class Keeper implements NetworkKeeper {
         }
         failures = 0;
       } catch (error) {
-        if (this.#network === undefined) this.#problem = `the network of this node cannot be set up: ${messageOf(error)}`;
+        if (this.#network === undefined) this.#tell(`the network of this node cannot be set up: ${messageOf(error)}`);
         log.error('the network is not as it should be, trying again', { error: messageOf(error) });
         this.#dirty = true;
         await clock.sleep(backoffDelay(retry, failures++), signal).catch(() => undefined);
@@ -135,7 +135,13 @@ class Keeper implements NetworkKeeper {
     await network.setup();
     this.#network = network;
     this.#problem = undefined;
-    this.#options.onReady();
+    this.#options.onChange();
+  }
+
+  #tell(problem: string): void {
+    if (problem === this.#problem) return;
+    this.#problem = problem;
+    this.#options.onChange();
   }
 
   #state(): NetworkState {

@@ -16,6 +16,7 @@ import { openHostFirewall } from './host/host-firewall.ts';
 import { changeKernelSettings } from './host/kernel-settings.ts';
 import { PortHolder, portKey } from './host/port-holder.ts';
 import { runProgram } from './host/run-program.ts';
+import { refuseTakenRanges } from './host/taken-ranges.ts';
 import { type NetworkLayout, networkLayout } from './network-layout.ts';
 import { parseRange, type Range } from './ranges.ts';
 import { claimPorts, pick, withOpenPorts } from './services/claims.ts';
@@ -96,6 +97,7 @@ export class NodeNetwork {
   async setup(): Promise<void> {
     const { layout } = this;
     const { podCidr, serviceCidr, log } = this.#options;
+    await refuseTakenRanges([podCidr, serviceCidr], layout.bridge);
     mkdirSync(layout.folder, { recursive: true });
     const mtu = await outwardMtu();
     // Not there, or already in the kernel: then the setting below tells.
