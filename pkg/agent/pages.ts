@@ -1,4 +1,5 @@
 /** The agent's own pages, reached through the server: metrics, and figures of its containers under cAdvisor's names. */
+import { cpus, freemem, totalmem } from 'node:os';
 import type { NodeContext } from './node-context.ts';
 
 /** Gives the text of a page; undefined for one that there is not. */
@@ -79,5 +80,19 @@ async function containerFigures(node: NodeContext, onlyResources: boolean): Prom
       lines.push(`${name}{${labels}} ${value(stats)} ${Math.floor(stats.timestamp)}`);
     }
   }
+  if (onlyResources) lines.push(...nodeFigures());
   return `${lines.join('\n')}\n`;
+}
+
+/** The machine as a whole, under the kubelet's names. */
+function nodeFigures(): readonly string[] {
+  const busy = cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+  return [
+    '# HELP node_cpu_usage_seconds_total CPU time used by the node',
+    '# TYPE node_cpu_usage_seconds_total counter',
+    `node_cpu_usage_seconds_total ${busy / 1000}`,
+    '# HELP node_memory_working_set_bytes Memory of the node that cannot be reclaimed at once',
+    '# TYPE node_memory_working_set_bytes gauge',
+    `node_memory_working_set_bytes ${totalmem() - freemem()}`,
+  ];
 }

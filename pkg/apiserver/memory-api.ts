@@ -16,6 +16,7 @@ import { indexers } from './indexers.ts';
 import { createLocalTransport } from './local-transport.ts';
 import { authenticatedGroup, mastersGroup, type UserInfo } from './request-context.ts';
 import { Verbs } from './verbs/verbs.ts';
+import type { VirtualResource } from './verbs/virtual/virtual-resource.ts';
 
 export interface MemoryApiOptions {
   readonly clock?: Clock;
@@ -23,6 +24,8 @@ export interface MemoryApiOptions {
   readonly registry?: KindRegistry;
   /** Run after the server's own steps. */
   readonly moreAdmission?: readonly AdmissionStep[];
+  /** The server's own unless given. */
+  readonly virtualResources?: readonly VirtualResource[];
   readonly clusterIpRange?: string;
   readonly nodePortRange?: readonly [number, number];
 }
@@ -52,6 +55,7 @@ export function startMemoryApi(options: MemoryApiOptions = {}): MemoryApi {
     admission,
     indexers,
     registry: options.registry ?? kindRegistry,
+    ...(options.virtualResources === undefined ? {} : { virtualResources: options.virtualResources }),
     authorizers: createAuthorizers(boundPodsOf(cache)),
   });
   const stop = new AbortController();

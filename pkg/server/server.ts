@@ -18,14 +18,19 @@ import type { HealthCheck } from '#apiserver/http/health';
 import type { ApiServer } from '#apiserver/http/server';
 import { indexers } from '#apiserver/indexers';
 import { createLocalTransport } from '#apiserver/local-transport';
+import { NodeUsages } from '#apiserver/node-usage';
 import { authenticatedGroup, mastersGroup, type UserInfo } from '#apiserver/request-context';
 import { createVerbObserver } from '#apiserver/verbs/verb-metrics';
 import { Verbs } from '#apiserver/verbs/verbs';
+import { virtualResources } from '#apiserver/verbs/virtual/index';
+import { resourceMetrics } from '#apiserver/verbs/virtual/resource-metrics';
 import { type Clock, systemClock } from '#base/clock';
+import { StatusError } from '#base/errors';
 import { aborted, type Runnable, runAll } from '#base/lifecycle';
 import { type Logger, silentLogger } from '#base/logging';
 import type { Client } from '#client/client';
 import { type ConnectionOptions, saveConnection } from '#client/kubeconfig';
+import type { NodeConnector } from '#client/node-connector';
 import { createClient } from '#client/typed-client';
 import type { Backend } from '#storage/backend';
 import { Compactor } from '#storage/compactor';
@@ -112,6 +117,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const processMetrics = registerProcessMetrics(registry, log);
   const cache = new WatchCache({ backend, clock, indexers, logger: log });
   const authorizers = createAuthorizers(boundPodsOf(cache));
+  // The dispatcher speaks to the verbs, and the verbs through it to the nodes: it is there once it was made.
+  let connector: NodeConnector | undefined;
+  const nodes: NodeConnector = {
+    connect: (...call) =>
+      connector?.connect(...call) ??
+      Promise.reject(new StatusError('ServiceUnavailable', 'the server is starting, nodes cannot be reached yet')),
+  };
   const verbs = new Verbs({
     store: new Store(backend, cache),
     registry: options.registry ?? kindRegistry,
@@ -119,6 +131,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     authorizers,
     clock,
     indexers,
+    virtualResources: [...virtualResources, ...resourceMetrics(new NodeUsages(nodes, clock))],
     observer: createVerbObserver(registry, cache),
   });
   const clientFor = (user: UserInfo): Client => createClient(createLocalTransport(verbs, user, { clock }));
@@ -159,6 +172,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       incarnation: backend.incarnation,
       openedAt: cache.revision,
     });
+    connector = components.connector;
     const ping: HealthCheck = { name: 'ping', check: () => undefined };
     const storage: HealthCheck = { name: 'storage', check: async () => void (await backend.revision()) };
     const informed: HealthCheck = { name: 'watch-cache', check: () => cache.reachNewest() };

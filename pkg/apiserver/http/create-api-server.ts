@@ -12,8 +12,7 @@ import { type DiscoveredResource, Discovery } from '../discovery/discovery.ts';
 import { OpenApi } from '../openapi/openapi.ts';
 import { mastersGroup, type UserInfo } from '../request-context.ts';
 import type { Verbs } from '../verbs/verbs.ts';
-import { virtualResources } from '../verbs/virtual/index.ts';
-import type { VirtualResource } from '../verbs/virtual/virtual-resource.ts';
+import { type VirtualResource, verbsOf } from '../verbs/virtual/virtual-resource.ts';
 import { ApiHandler } from './api-handler.ts';
 import { defaultLimits, FairQueue } from './fair-queue.ts';
 import { FlowControl, registerFlowMetrics } from './flow-control.ts';
@@ -42,8 +41,6 @@ export interface CreateApiServerOptions {
   readonly health: Readonly<Record<'healthz' | 'livez' | 'readyz', readonly HealthCheck[]>>;
   /** Of the package: `0.1.0`. */
   readonly berthVersion: string;
-  /** The server's own unless given. */
-  readonly virtualResources?: readonly VirtualResource[];
 }
 
 /** As which the server looks up the pod of a stream; whether the client may is decided before. */
@@ -54,7 +51,7 @@ export function createApiServer(options: CreateApiServerOptions): ApiServer {
   const { verbs, authorizers, clock, log } = options;
   const stopping = new AbortController();
   const version = versionInfo(options.berthVersion);
-  const virtual = (options.virtualResources ?? virtualResources).map(({ type }) => publishedVirtual(type));
+  const virtual = verbs.virtualResources.map(publishedVirtual);
   const resources = new PublishedResources(verbs.registry.served, virtual);
   const metrics = new ApiMetrics(options.registry);
   const queue = new FairQueue({ clock, ...defaultLimits });
@@ -98,7 +95,8 @@ export function createApiServer(options: CreateApiServerOptions): ApiServer {
   });
 }
 
-function publishedVirtual(type: VirtualResource['type']): DiscoveredResource {
+function publishedVirtual(virtual: VirtualResource): DiscoveredResource {
+  const { type } = virtual;
   return {
     group: type.group,
     version: type.version,
@@ -106,7 +104,7 @@ function publishedVirtual(type: VirtualResource['type']): DiscoveredResource {
     singular: type.kind.toLowerCase(),
     kind: type.kind,
     namespaced: type.namespaced,
-    verbs: ['create'],
+    verbs: verbsOf(virtual),
     shortNames: [],
     categories: [],
     subresources: [],

@@ -12,23 +12,23 @@ import type { Answer, ServedObject } from './answer.ts';
 import { createThroughSubresource } from './create-subresource.ts';
 import { decodeOptionsOf } from './decode-options.ts';
 import { generateName } from './generated-name.ts';
-import type { CreateHandlers } from './handlers.ts';
 import { adoptNamespace, checkNamespace } from './object-name.ts';
 import { authorize, type CreateRequest, type VerbParts } from './parts.ts';
 import { maximumAttempts, Reservations } from './reservations.ts';
 import type { ServedResource } from './served-resource.ts';
+import type { SubresourceHandler } from './subresources/handler.ts';
 
 /** Names tried before giving up on a `generateName`. */
 const maximumNames = 8;
 
 /** A new object; or, with a subresource, an action on one that there is. */
-export async function create(parts: VerbParts, handlers: CreateHandlers, context: RequestContext, request: CreateRequest): Promise<Answer> {
-  if (request.subresource !== undefined) return await createThroughSubresource(parts, handlers.subresources, context, request);
-  const virtual = handlers.virtualResources.find(({ type }) => sameType(type, request.resource));
-  if (virtual !== undefined) {
-    await authorize(parts, context, request);
-    return { type: 'object', code: 201, object: await virtual.create(parts, context, request) };
-  }
+export async function create(
+  parts: VerbParts,
+  handlers: readonly SubresourceHandler[],
+  context: RequestContext,
+  request: CreateRequest,
+): Promise<Answer> {
+  if (request.subresource !== undefined) return await createThroughSubresource(parts, handlers, context, request);
   const resource = parts.resources.get(request.resource);
   resource.mustHave('create');
   await authorize(parts, context, request);
@@ -126,8 +126,4 @@ function noFreeName(resource: ServedResource, name: string): StatusError {
     `${groupResourceOf(resource.type)} "${name}" already exists, the server was not able to generate a unique name for the object`,
     { details: { ...detailsOf(resource.type, name), retryAfterSeconds: 1 } },
   );
-}
-
-function sameType(a: { group: string; version: string; plural: string }, b: { group: string; version: string; plural: string }): boolean {
-  return a.group === b.group && a.version === b.version && a.plural === b.plural;
 }

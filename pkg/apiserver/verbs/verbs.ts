@@ -17,7 +17,6 @@ import { create } from './create.ts';
 import { remove } from './delete.ts';
 import { removeCollection } from './delete-collection.ts';
 import { get } from './get.ts';
-import type { CreateHandlers } from './handlers.ts';
 import { checkListNamespace, indexFor, list } from './list.ts';
 import { authorize, type VerbObserver, type VerbParts } from './parts.ts';
 import { patch } from './patch.ts';
@@ -27,7 +26,7 @@ import type { SubresourceHandler } from './subresources/handler.ts';
 import { subresourceHandlers } from './subresources/index.ts';
 import { update } from './update.ts';
 import { virtualResources } from './virtual/index.ts';
-import type { VirtualResource } from './virtual/virtual-resource.ts';
+import { answerVirtual, type VirtualResource } from './virtual/virtual-resource.ts';
 import { concerns, watchEvents } from './watch.ts';
 
 export interface VerbsOptions {
@@ -48,7 +47,9 @@ export interface VerbsOptions {
 
 export class Verbs {
   readonly #parts: VerbParts;
-  readonly #handlers: CreateHandlers;
+  readonly #subresources: readonly SubresourceHandler[];
+  /** What is answered and never stored. */
+  readonly virtualResources: readonly VirtualResource[];
 
   constructor(options: VerbsOptions) {
     this.#parts = {
@@ -61,10 +62,8 @@ export class Verbs {
       indexers: options.indexers ?? [],
       observer: options.observer ?? silentObserver,
     };
-    this.#handlers = {
-      subresources: options.subresources ?? subresourceHandlers,
-      virtualResources: options.virtualResources ?? virtualResources,
-    };
+    this.#subresources = options.subresources ?? subresourceHandlers;
+    this.virtualResources = options.virtualResources ?? virtualResources;
   }
 
   get registry(): KindRegistry {
@@ -74,13 +73,15 @@ export class Verbs {
   /** Throws `StatusError`. What is answered may be shared and is never changed. */
   async send(context: RequestContext, request: ApiRequest): Promise<Answer> {
     context.signal?.throwIfAborted();
+    const virtual = this.virtualResources.find(({ type }) => sameResource(type, request.resource));
+    if (virtual !== undefined) return await answerVirtual(virtual, this.#parts, context, request);
     switch (request.verb) {
       case 'get':
         return await get(this.#parts, context, request);
       case 'list':
         return await list(this.#parts, context, request);
       case 'create':
-        return await create(this.#parts, this.#handlers, context, request);
+        return await create(this.#parts, this.#subresources, context, request);
       case 'update':
         return await update(this.#parts, context, request);
       case 'patch':
@@ -154,3 +155,10 @@ const silentObserver: VerbObserver = {
   watchEnded: () => undefined,
   watchDropped: () => undefined,
 };
+
+function sameResource(
+  a: { group: string; version: string; plural: string },
+  b: { group: string; version: string; plural: string },
+): boolean {
+  return a.group === b.group && a.version === b.version && a.plural === b.plural;
+}

@@ -1,5 +1,5 @@
 import { localSubjectAccessReview, selfSubjectAccessReview, selfSubjectRulesReview, subjectAccessReview } from './access-reviews.ts';
-import { selfSubjectReview } from './self-subject-review.ts';
+import { selfSubjectReview, selfSubjectReviewV1beta1 } from './self-subject-review.ts';
 import type { VirtualResource } from './virtual-resource.ts';
 
 /** The questions that this server answers. */
@@ -9,4 +9,5 @@ export const virtualResources: readonly VirtualResource[] = [
   subjectAccessReview,
   localSubjectAccessReview,
   selfSubjectReview,
+  selfSubjectReviewV1beta1,
 ];
