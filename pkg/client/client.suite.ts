@@ -131,6 +131,13 @@ export function describeClient(title: string, start: () => Promise<ClientUnderTe
         await expect(client.create(configMaps, large)).rejects.toMatchObject({ code: expect.any(Number) });
         expect(await client.find(configMaps, key('large'))).toBeUndefined();
       });
+
+      test('refuses objects that are too large to send', async () => {
+        const large = draft('large', { data: { x: 'x'.repeat(4_000_000) } });
+        const refusal = await client.create(configMaps, large).catch((error: { readonly reason?: string }) => error.reason);
+        expect(['RequestEntityTooLarge', 'Invalid']).toContain(refusal);
+        expect(await client.find(configMaps, key('large'))).toBeUndefined();
+      });
     });
 
     describe('update and patch', () => {

@@ -1,5 +1,6 @@
 /** The API over HTTPS: writes an `ApiRequest` into an HTTP request, and reads the object, list, Status or events of the answer. */
 import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import { maximumBodyBytes } from '#api/limits';
 import { apiVersionOf } from '#api/object';
 import { messageOf, type Status, StatusError } from '#base/errors';
 import { HttpSession, unreachable, wasRefused } from './http-session.ts';
@@ -170,7 +171,7 @@ function callOf(request: ApiRequest): Call {
     return {
       method,
       path: text === '' ? path : `${path}?${text}`,
-      ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)), contentType }),
+      ...(body === undefined ? {} : { body: bodyOf(body), contentType }),
     };
   };
   let made: Call;
@@ -205,6 +206,12 @@ function callOf(request: ApiRequest): Call {
       break;
   }
   return made;
+}
+
+function bodyOf(value: unknown): Buffer {
+  const body = Buffer.from(JSON.stringify(value));
+  if (body.length <= maximumBodyBytes) return body;
+  throw new StatusError('RequestEntityTooLarge', `Request entity too large: it has ${body.length} bytes, the limit is ${maximumBodyBytes}`);
 }
 
 function addReadOptions(query: URLSearchParams, options: ListOptions & WatchOptions): void {

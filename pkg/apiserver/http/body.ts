@@ -4,13 +4,11 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
+import { maximumBodyBytes } from '#api/limits';
 import { duplicateFields, parseJson } from '#api/schema/json';
 import { messageOf, StatusError } from '#base/errors';
 import { YamlNestingError, yamlDocuments } from '#base/yaml-documents';
 import { encodingTypes, parseMediaType, unsupportedMediaType } from './media-type.ts';
-
-/** As Kubernetes' API server has it. */
-export const maximumBodyBytes = 3 * 1024 * 1024;
 
 /** Decodes a protobuf body (`k8s\0`…) into JSON data; throws `StatusError` or any error that says why it cannot. */
 export type ProtobufDecoder = (bytes: Uint8Array) => object;
