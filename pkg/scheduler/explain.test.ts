@@ -78,6 +78,13 @@ const refused: readonly Case[] = [
     help: 'remove a pod from a',
   },
   {
+    name: 'a node that has said nothing of itself yet',
+    pod: testPod('p'),
+    nodes: [testNode('a', { pods: '0' })],
+    summary: '0/1 nodes are available: 1 Too many pods.',
+    help: 'start the agent of a: it has not said yet what the node has',
+  },
+  {
     name: 'an extended resource',
     pod: testPod('p', { spec: { containers: [{ name: 'main', resources: { limits: { 'example.com/gpu': '1' } } }] } }),
     nodes: [testNode('a')],

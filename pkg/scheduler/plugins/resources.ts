@@ -26,6 +26,11 @@ export const resources: Plugin = {
           if (amount <= free) continue;
           const text = (of: number): string => amountText(resource, of);
           const node = snapshot.nameOf(slot);
+          if (resource === 'pods' && all === 0) {
+            const help = `start the agent of ${node}: it has not said yet what the node has`;
+            found.push({ ...refusal, detail: 'takes no pods', help, effort: 2 });
+            continue;
+          }
           if (resource === 'pods') {
             found.push({ ...refusal, detail: `runs ${all} pods, as many as it takes`, help: `remove a pod from ${node}`, effort: 1 });
             continue;
