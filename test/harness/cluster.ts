@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type CommandOptions, type CommandResult, runCommand } from './commands.ts';
+import { type CommandOptions, type CommandResult, eventually, runCommand } from './commands.ts';
 import { freePorts } from './ports.ts';
 
 /** The checkout, whether this file runs from its source or from the build. */
@@ -21,6 +21,8 @@ export function missingForCluster(): string | undefined {
   return missing.length > 0 ? `not installed: ${missing.join(', ')}` : undefined;
 }
 
+export type Part = 'up' | 'server' | 'agent' | 'containerd';
+
 export interface TestCluster {
   readonly home: string;
   readonly kubeconfig: string;
@@ -31,7 +33,11 @@ export interface TestCluster {
   /** Like `berth`, but throws unless the exit code is 0; gives stdout. */
   succeed(...args: readonly string[]): Promise<string>;
   /** The process id of `up`, `server`, `agent` or `containerd`. */
-  pid(name: 'up' | 'server' | 'agent' | 'containerd'): number;
+  pid(name: Part): number;
+  /** `kill -9`; resolves when it has ended. `up` starts server and agent again, unless it was killed before. */
+  kill(name: Part): Promise<void>;
+  /** `berth up --detach`, with the flags that the cluster was started with. */
+  up(): Promise<void>;
   /** `berth down --purge`. */
   stop(): Promise<CommandResult>;
 }
@@ -65,16 +71,32 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
           readFileSync(name === 'containerd' ? join(home, 'containerd/process.json') : join(home, 'run', `${name}.json`), 'utf8'),
         ) as { pid: number }
       ).pid,
+    async kill(name) {
+      const pid = cluster.pid(name);
+      process.kill(pid, 'SIGKILL');
+      await eventually(`${name} has ended`, async () => (isRunning(pid) ? undefined : true));
+    },
+    up: async () => {
+      await cluster.succeed('up', '--detach', '--port', String(port), '--agent-port', String(agentPort), ...(options.flags ?? []));
+    },
     stop: () => berth(['down', '--purge'], { timeout: 120_000 }),
   };
   try {
-    await cluster.succeed('up', '--detach', '--port', String(port), '--agent-port', String(agentPort), ...(options.flags ?? []));
+    await cluster.up();
     if (options.demoImage) await loadDemoImage(cluster);
   } catch (error) {
     await cluster.stop();
     throw error;
   }
   return cluster;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 async function loadDemoImage(cluster: TestCluster): Promise<void> {

@@ -42,6 +42,28 @@ export function limitsOf(uid: string, containerId?: string): CgroupLimits {
   };
 }
 
+/** Process ids of a container, as this machine has them. */
+export function processesOf(uid: string, containerId: string): number[] {
+  for (const folder of cgroupsOfPod(uid)) {
+    const file = join(folder, containerId, 'cgroup.procs');
+    const found = existsSync(file)
+      ? readFileSync(file, 'utf8')
+          .split('\n')
+          .filter((line) => line !== '')
+      : [];
+    if (found.length > 0) return found.map(Number);
+  }
+  return [];
+}
+
+/** Ids of the pod's containers (its sandbox too) that have processes. */
+export function runningContainersOf(uid: string): string[] {
+  const [folder] = cgroupsOfPod(uid);
+  if (folder === undefined) return [];
+  const entries = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return entries.map(({ name }) => name).filter((id) => processesOf(uid, id).length > 0);
+}
+
 function hierarchies(): string[] {
   if (existsSync(join(mountPoint, 'cgroup.controllers'))) return [mountPoint];
   return readdirSync(mountPoint).map((name) => join(mountPoint, name));
