@@ -1,6 +1,7 @@
 /** Endpoints: the older form of EndpointSlices, for what still reads it (`kubectl describe service` up to 1.30). Follows the same pods. */
 import { deepEqual } from '#api/equality';
 import { canonicalJson } from '#api/hash';
+import { isTerminal } from '#api/pod-phase';
 import { endpoints, pods, services } from '#api/shapes/resources';
 import type { EndpointAddress, EndpointSubset, Endpoints, Pod, Service } from '#api/shapes/types/core-v1';
 import { hasReason } from '#base/errors';
@@ -9,7 +10,7 @@ import { defineController, mapped, own } from './controller.ts';
 import { answering, podsOf, servicesSelecting } from './endpointslice/endpointslice.ts';
 import { hasEndpoints, isHeadless, portsFor } from './endpointslice/plan.ts';
 import { controllerReference } from './owner.ts';
-import { isReady, isTerminal } from './pod-state.ts';
+import { isReady } from './pod-state.ts';
 
 /** As many as Kubernetes writes; EndpointSlices have them all. */
 const mostAddresses = 1000;

@@ -2,6 +2,8 @@
  * Pods that nothing else takes away: those of nodes that are gone, those that are being deleted and were never on a node, and the oldest of too
  * many that have ended.
  */
+
+import { isTerminal } from '#api/pod-phase';
 import { nodes, pods } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { formatTime } from '#base/clock';
@@ -10,7 +12,6 @@ import { splitKey } from '#client/informer';
 import { podsByNode } from '#client/pod-index';
 import { defineController, mapped, own, type ReconcileContext } from './controller.ts';
 import { byAge } from './owner.ts';
-import { isTerminal } from './pod-state.ts';
 
 /** As many ended pods may stay, as in Kubernetes. */
 const mostEnded = 12_500;

@@ -1,9 +1,5 @@
+import { isTerminal } from '#api/pod-phase';
 import type { Pod, PodCondition } from '#api/shapes/types/core-v1';
-
-/** Whether the pod has ended for good. */
-export function isTerminal(pod: Pod): boolean {
-  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-}
 
 /** Neither ended nor being deleted: what counts towards a number of replicas. */
 export function isActive(pod: Pod): boolean {

@@ -82,11 +82,6 @@ export function podShapeOf(pod: Pod): PodShape {
   };
 }
 
-/** Whether the pod has ended and holds nothing of its node any more. */
-export function isTerminal(pod: Pod): boolean {
-  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-}
-
 function workloadOf(owner: OwnerReference | undefined, containers: readonly Container[]): string {
   return owner === undefined ? '' : `${owner.uid} ${containers.map((container) => container.name).join(' ')}`;
 }

@@ -7,6 +7,7 @@
 
 import { deepEqual } from '#api/equality';
 import type { KubernetesObject, ResourceType } from '#api/object';
+import { isTerminal } from '#api/pod-phase';
 import { matchesSelector } from '#api/selector';
 import { namespaces, nodes, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '#api/shapes/resources';
 import type { Node, Pod } from '#api/shapes/types/core-v1';
@@ -25,7 +26,6 @@ import type { Plugin } from './framework.ts';
 import { type ParkedClass, type PendingPod, PendingPods, shapeOf } from './pending-pods.ts';
 import { Placements } from './placement.ts';
 import { plugins as allPlugins } from './plugins/index.ts';
-import { isTerminal } from './pod-shape.ts';
 import { RefusalReporter } from './refusal-reporter.ts';
 import type { SchedulerMetrics } from './scheduler-metrics.ts';
 import { Snapshot } from './snapshot.ts';

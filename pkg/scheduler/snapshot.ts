@@ -3,10 +3,12 @@
  * log says which slots changed, so that who keeps answers per node asks again for those alone. Invariant: a pod (by uid) is counted on one
  * node at most, whether it was seen there or is only assumed. It is the scheduler's own and changes in place; nothing here waits.
  */
+
+import { isTerminal } from '#api/pod-phase';
 import type { Selector } from '#api/selector';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, Taint } from '#api/shapes/types/core-v1';
 import { fullImageName } from './image-name.ts';
-import { amountOf, type HostPort, isTerminal, type PodShape, podShapeOf } from './pod-shape.ts';
+import { amountOf, type HostPort, type PodShape, podShapeOf } from './pod-shape.ts';
 
 export interface PlacedPod {
   readonly uid: string;

@@ -2,6 +2,7 @@
  * What `log`, `exec`, `attach` and `portforward` of a pod ask for: their parameters and the pod become the target that a node
  * opens, or a refusal in Kubernetes' words. Pure; nothing is opened here.
  */
+import { isTerminal } from '#api/pod-phase';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { StatusError } from '#base/errors';
 import type { AttachTarget, ExecTarget, LogTarget, PortForwardTarget } from '#client/node-connector';
@@ -51,20 +52,14 @@ export function execStream(pod: Pod, query: URLSearchParams): { readonly nodeNam
   if (command.length === 0 || command[0] === '') {
     throw new StatusError('BadRequest', 'you must specify at least one command for the container: add command=…');
   }
-  const phase = pod.status?.phase;
-  if (phase === 'Succeeded' || phase === 'Failed') {
-    throw new StatusError('BadRequest', `cannot exec into a container in a completed pod; current phase is ${phase}`);
-  }
+  refuseTerminal(pod, 'exec into');
   const container = chooseContainer(pod, query.get('container'));
   return { nodeName: nodeOf(pod), target: { type: 'exec', podUid: uidOf(pod), container, command, ...standardStreams(query) } };
 }
 
 /** Throws `BadRequest`. */
 export function attachStream(pod: Pod, query: URLSearchParams): { readonly nodeName: string; readonly target: AttachTarget } {
-  const phase = pod.status?.phase;
-  if (phase === 'Succeeded' || phase === 'Failed') {
-    throw new StatusError('BadRequest', `cannot attach a container in a completed pod; current phase is ${phase}`);
-  }
+  refuseTerminal(pod, 'attach');
   const container = chooseContainer(pod, query.get('container'));
   return { nodeName: nodeOf(pod), target: { type: 'attach', podUid: uidOf(pod), container, ...standardStreams(query) } };
 }
@@ -138,4 +133,9 @@ function invalidLogOption(field: string, message: string): StatusError {
   return new StatusError('Invalid', `PodLogOptions "" is invalid: ${field}: ${message}`, {
     details: { kind: 'PodLogOptions', causes: [{ reason: 'FieldValueInvalid', field, message }] },
   });
+}
+
+function refuseTerminal(pod: Pod, action: string): void {
+  if (!isTerminal(pod)) return;
+  throw new StatusError('BadRequest', `cannot ${action} a container in a completed pod; current phase is ${pod.status?.phase}`);
 }

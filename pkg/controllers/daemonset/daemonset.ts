@@ -1,5 +1,6 @@
 /** DaemonSet: one pod of a template on every node that it is meant for, rolled node by node when the template changes. */
 import { deepEqual } from '#api/equality';
+import { isTerminal } from '#api/pod-phase';
 import { selectorOf } from '#api/selector';
 import { controllerRevisions, daemonSets, nodes, pods } from '#api/shapes/resources';
 import type { DaemonSet, DaemonSetStatus } from '#api/shapes/types/apps-v1';
@@ -11,7 +12,6 @@ import { claim, indexOrphans } from '../claim.ts';
 import { defineController, mapped, own, owned, type ReconcileContext } from '../controller.ts';
 import { keepRevisions, planRevisions, revisionHashLabel } from '../controller-revisions.ts';
 import { controllerOf } from '../owner.ts';
-import { isTerminal } from '../pod-state.ts';
 import { podFromTemplate } from '../pod-template.ts';
 import { selecting } from '../selecting.ts';
 import { planDaemonSet, specForNode } from './plan.ts';

@@ -1,12 +1,13 @@
 /** On which nodes a DaemonSet's pods should be, and which come and go next: pure. */
 import { scaledValue } from '#api/int-or-string';
 import { matchesNodeSelector } from '#api/node-selector';
+import { isTerminal } from '#api/pod-phase';
 import type { DaemonSet, DaemonSetStatus } from '#api/shapes/types/apps-v1';
 import type { Node, Pod, PodSpec, PodTemplateSpec, Toleration } from '#api/shapes/types/core-v1';
 import { tolerates } from '#api/tolerations';
 import { revisionHashLabel } from '../controller-revisions.ts';
 import { byAge } from '../owner.ts';
-import { isActive, isReady, isTerminal, timeToAvailable } from '../pod-state.ts';
+import { isActive, isReady, timeToAvailable } from '../pod-state.ts';
 
 export interface DaemonSetPlan {
   /** Names of the nodes that get a pod. */

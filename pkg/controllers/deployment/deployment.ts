@@ -3,6 +3,7 @@
  * It writes ReplicaSets alone; pods are theirs.
  */
 import { deepEqual } from '#api/equality';
+import { isTerminal } from '#api/pod-phase';
 import { selectorOf } from '#api/selector';
 import { deployments, pods, replicaSets } from '#api/shapes/resources';
 import type { Deployment, ReplicaSet } from '#api/shapes/types/apps-v1';
@@ -12,7 +13,7 @@ import type { InformerSet } from '#client/informer-set';
 import { claim, indexOrphans } from '../claim.ts';
 import { defineController, mapped, own, owned, type ReconcileContext } from '../controller.ts';
 import { controllerOf, isControlledBy } from '../owner.ts';
-import { isActive, isTerminal } from '../pod-state.ts';
+import { isActive } from '../pod-state.ts';
 import { selecting } from '../selecting.ts';
 import { statusDiffers, statusOf } from './conditions.ts';
 import { type DeploymentAction, planDeployment } from './plan.ts';

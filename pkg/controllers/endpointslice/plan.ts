@@ -1,12 +1,13 @@
 /** The EndpointSlices that a Service needs, from its pods: pure. Endpoints stay in the slice where they are, so that a change touches one slice. */
 import { deepEqual } from '#api/equality';
 import { canonicalJson } from '#api/hash';
+import { isTerminal } from '#api/pod-phase';
 import { services } from '#api/shapes/resources';
 import type { Pod, Service, ServicePort } from '#api/shapes/types/core-v1';
 import type { Endpoint, EndpointPort, EndpointSlice } from '#api/shapes/types/discovery-v1';
 import type { Draft } from '#client/client';
 import { byAge, controllerReference } from '../owner.ts';
-import { isReady, isTerminal } from '../pod-state.ts';
+import { isReady } from '../pod-state.ts';
 
 export const serviceNameLabel = 'kubernetes.io/service-name';
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by';

@@ -2,11 +2,13 @@
  * What a Job needs next, from its pods: pure. Each pod that ends is counted once and for all: it carries a finalizer until the status that counts it
  * is written, so none goes uncounted however early it is deleted, and none is counted twice.
  */
+
+import { isTerminal } from '#api/pod-phase';
 import type { Job, JobCondition, JobStatus } from '#api/shapes/types/batch-v1';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { backoffDelay } from '#base/backoff';
 import { formatTime } from '#base/clock';
-import { isActive, isReady, isTerminal, restartsOf } from '../pod-state.ts';
+import { isActive, isReady, restartsOf } from '../pod-state.ts';
 import { spareable } from '../replicaset/plan.ts';
 import { indexesOf, indexesText, indexOf } from './indexes.ts';
 

@@ -1,10 +1,11 @@
 /** A claim that a pod still uses is not taken from under it: a finalizer holds it until the last such pod has ended. */
+
+import { isTerminal } from '#api/pod-phase';
 import { persistentVolumeClaims, pods } from '#api/shapes/resources';
 import type { PersistentVolumeClaim } from '#api/shapes/types/core-v1';
 import { hasReason } from '#base/errors';
 import { splitKey } from '#client/informer';
 import { defineController, mapped, own, type ReconcileContext } from '../controller.ts';
-import { isTerminal } from '../pod-state.ts';
 import { claimKeysOf } from './claims.ts';
 
 const finalizer = 'kubernetes.io/pvc-protection';

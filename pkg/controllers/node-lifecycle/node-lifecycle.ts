@@ -2,6 +2,8 @@
  * Node lifecycle: what is known of a node's health becomes taints, which keep pods away or drive them off, and the pods of a node that is not heard
  * of are no longer called ready. Who says that a node is silent is the dispatcher; who deletes pods is the eviction controller.
  */
+
+import { isTerminal } from '#api/pod-phase';
 import { nodes, pods } from '#api/shapes/resources';
 import type { Node, Pod } from '#api/shapes/types/core-v1';
 import { formatTime } from '#base/clock';
@@ -9,7 +11,7 @@ import { hasReason } from '#base/errors';
 import { keyOf } from '#client/informer';
 import { podsByNode } from '#client/pod-index';
 import { defineController, mapped, own, type ReconcileContext } from '../controller.ts';
-import { isReady, isTerminal, readyCondition } from '../pod-state.ts';
+import { isReady, readyCondition } from '../pod-state.ts';
 import { planTaints, readinessOf } from './plan.ts';
 
 export const nodeLifecycle = defineController({

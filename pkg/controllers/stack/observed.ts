@@ -1,4 +1,6 @@
 /** What there is for a stack, and how its pods are read. Pure. */
+
+import { isTerminal } from '#api/pod-phase';
 import type { Stack, StackServiceStatus } from '#api/shapes/types/compose-v1alpha1';
 import type { ConfigMap, Node, PersistentVolumeClaim, Pod, Secret, Service } from '#api/shapes/types/core-v1';
 import { serviceLabel, slotLabel, templateHashLabel } from '#compose/convert/names';
@@ -26,9 +28,8 @@ export type PodState = 'Terminating' | 'Lost' | 'Completed' | 'Failed' | 'Ready'
 
 export function podStateOf(pod: Pod, nodes: ReadonlyMap<string, Node>, now: number): PodState {
   const { phase, reason } = pod.status ?? {};
-  const finished = phase === 'Succeeded' || phase === 'Failed';
   if (phase === 'Succeeded' && pod.metadata.deletionTimestamp === undefined) return 'Completed';
-  if (!finished && isNodeLost(pod, nodes, now)) return 'Lost';
+  if (!isTerminal(pod) && isNodeLost(pod, nodes, now)) return 'Lost';
   if (pod.metadata.deletionTimestamp !== undefined) return 'Terminating';
   // A pod that failed with a reason was ended by its node (evicted, refused, shut down): that says nothing about its program.
   if (phase === 'Failed') return reason !== undefined && reason !== '' && reason !== 'DeadlineExceeded' ? 'Lost' : 'Failed';
