@@ -128,6 +128,25 @@ describe('for all schedules', () => {
     );
   });
 
+  test('the last time before another is the one after which nothing more is due', () => {
+    const spans = fc.integer({ min: 0, max: 20 * 24 * 60 });
+    fc.assert(
+      fc.property(schedules, zones, instants, spans, (text, name, from, span) => {
+        const zone = new TimeZone(name);
+        const schedule = parseCronSchedule(text);
+        const until = from + span * minute;
+        const last = schedule.last(from, until, zone);
+        expect(schedule.next(last ?? from, zone)).toBeGreaterThan(until);
+        if (last !== undefined) {
+          expect(last).toBeGreaterThan(from);
+          expect(last).toBeLessThanOrEqual(until);
+          expect(schedule.next(last - 1, zone)).toBe(last);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test('nothing but a CronError comes of any text', () => {
     fc.assert(
       fc.property(

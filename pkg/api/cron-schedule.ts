@@ -10,6 +10,8 @@ export interface CronSchedule {
    * due, one that comes twice is due twice. Undefined: there is none within five years (`30 2 31 2 *`).
    */
   next(instant: number, zone: TimeZone): number | undefined;
+  /** The last due time after `instant` and not after `until`. */
+  last(instant: number, until: number, zone: TimeZone): number | undefined;
 }
 
 /** Thrown by `parseCronSchedule`. */
@@ -83,7 +85,14 @@ export function parseCronSchedule(text: string): CronSchedule {
 }
 
 function every(milliseconds: number): CronSchedule {
-  return { next: (instant) => Math.floor(instant / 1000) * 1000 + milliseconds };
+  const next = (instant: number): number => Math.floor(instant / 1000) * 1000 + milliseconds;
+  return {
+    next,
+    last: (instant, until) => {
+      const first = next(instant);
+      return first > until ? undefined : first + Math.floor((until - first) / milliseconds) * milliseconds;
+    },
+  };
 }
 
 class FieldSchedule implements CronSchedule {
@@ -112,6 +121,16 @@ class FieldSchedule implements CronSchedule {
       if (found !== undefined) return found;
     }
     return undefined;
+  }
+
+  last(instant: number, until: number, zone: TimeZone): number | undefined {
+    // Looks back over ever longer spans until something is due in one: then that is near its end.
+    for (let span = minute; ; span *= 2) {
+      const from = Math.max(instant, until - span);
+      let found: number | undefined;
+      for (let next = this.next(from, zone); next !== undefined && next <= until; next = this.next(next, zone)) found = next;
+      if (found !== undefined || from === instant) return found;
+    }
   }
 
   #isDue(date: Date): boolean {

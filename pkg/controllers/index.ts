@@ -1,6 +1,7 @@
 /** The controllers of a server, in the order in which they are made. One line here adds one. */
 import type { Runnable } from '#base/lifecycle';
 import type { Controller, ControllerEnvironment } from './controller.ts';
+import { cronjob } from './cronjob/cronjob.ts';
 import { daemonset } from './daemonset/daemonset.ts';
 import { deployment } from './deployment/deployment.ts';
 import { endpointsController } from './endpoints.ts';
@@ -34,6 +35,7 @@ export const controllers: readonly Controller[] = [
   deployment,
   replicaset,
   job,
+  cronjob,
   stack,
   endpointslice,
   endpointsController,

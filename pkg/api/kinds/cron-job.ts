@@ -21,6 +21,7 @@ export const cronJob = defineKind<CronJob>({
   group: 'batch',
   kind: 'CronJob',
   description: 'Makes Jobs by a schedule.',
+  support: 'acted on',
   nameRule: (name) => {
     const faults = checkDns1123Subdomain(name);
     return name.length > longestName ? [...faults, `must be no more than ${longestName} characters`] : faults;
