@@ -2,7 +2,7 @@
  * The little that the agent must remember of a pod and cannot see in the runtime: since when it has it, that it has ended, and what it last reported
  * (so that a restart of the agent neither takes a ready container out of service nor counts its restarts anew).
  */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PodStatus } from '#api/shapes/types/core-v1';
 import { codeOf } from '#base/errors';
@@ -36,6 +36,17 @@ export async function writePodState(podDirectory: string, state: PodState): Prom
   await writeDurably(join(podDirectory, 'state.json'), JSON.stringify(state), 0o600);
 }
 
+/** The first state of a pod. Not synced, as it is on the way of every start: lost in a crash of the machine, the API still tells it. */
+export async function writeStartTime(podDirectory: string, startTime: number): Promise<void> {
+  await mkdir(podDirectory, { recursive: true, mode: 0o700 });
+  await replace(join(podDirectory, 'state.json'), { startTime });
+}
+
+async function replace(path: string, content: object): Promise<void> {
+  await writeFile(`${path}.new`, JSON.stringify(content), { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
 function isPodState(value: unknown): value is PodState {
   return typeof value === 'object' && value !== null && 'startTime' in value && typeof value.startTime === 'number';
 }
@@ -52,7 +63,5 @@ export async function readReported(podDirectory: string): Promise<PodStatus | un
 
 /** Not synced: it need not outlive the machine's crash, only the agent's. */
 export async function writeReported(podDirectory: string, status: PodStatus): Promise<void> {
-  const path = join(podDirectory, 'status.json');
-  await writeFile(`${path}.new`, JSON.stringify(status), { mode: 0o600 });
-  await rename(`${path}.new`, path);
+  await replace(join(podDirectory, 'status.json'), status);
 }

@@ -8,7 +8,7 @@ import { messageOf } from '#base/errors';
 import type { NodeContext } from './node-context.ts';
 import { type DesiredPod, type ObservedPod, type Outcome, planPod, type Step } from './plan.ts';
 import { allContainersOf, gracePeriodOf, identityOf, isActive } from './pod.ts';
-import { readPodState, readReported, writePodState, writeReported } from './pod-state.ts';
+import { readPodState, readReported, writePodState, writeReported, writeStartTime } from './pod-state.ts';
 import { type ProbeKind, type Prober, startProber } from './probes/prober.ts';
 import type { ContainerStatus } from './runtime/runtime.ts';
 import { podStatus } from './status.ts';
@@ -158,7 +158,7 @@ class Worker implements PodWorker {
         const directory = this.#node.directories.pod(this.uid);
         const state = await readPodState(directory);
         if (state === undefined) {
-          if (this.#termination === undefined) await writePodState(directory, { startTime: this.#startTime });
+          if (this.#termination === undefined) await writeStartTime(directory, this.#startTime);
         } else {
           this.#startTime = state.startTime;
           this.#outcome = state.outcome ?? this.#outcome;

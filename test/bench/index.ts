@@ -2,8 +2,9 @@
 
 import * as api from './api.ts';
 import type { Bench } from './bench.ts';
+import * as podStart from './pod-start.ts';
 import * as processes from './processes.ts';
 import * as scheduler from './scheduler.ts';
 import * as storage from './storage.ts';
 
-export const benches: readonly Bench[] = [storage, api, scheduler, processes];
+export const benches: readonly Bench[] = [storage, api, scheduler, podStart, processes];
