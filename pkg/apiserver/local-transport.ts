@@ -42,8 +42,15 @@ export function createLocalTransport(verbs: Verbs, user: UserInfo, options: Loca
       const own = AbortSignal.any([signal]);
       const context: RequestContext = { user, signal: own, warn: () => undefined };
       try {
+        const clock = options.clock ?? systemClock;
         for await (const batch of await verbs.watch(context, request, own)) {
-          for (const event of batch) {
+          let since = clock.monotonic();
+          for (const [index, event] of batch.entries()) {
+            // What was there when the watch began may be much, and is parsed here.
+            if (index % 32 === 31 && clock.monotonic() - since > slice) {
+              await setImmediate();
+              since = clock.monotonic();
+            }
             if (signal.aborted) return;
             yield { type: event.type, object: event.object.object };
           }

@@ -45,7 +45,7 @@ export const systemClock: Clock = {
 
 /** RFC 3339 with whole seconds, the form of `meta.v1.Time`. */
 export function formatTime(ms: number): string {
-  return new Date(Math.floor(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z');
+  return `${new Date(ms).toISOString().slice(0, -5)}Z`;
 }
 
 /** RFC 3339 with six decimals, the form of `meta.v1.MicroTime`. */

@@ -3,6 +3,7 @@
  * Invariant: what `get` and `list` show is the state at `revision`, every change between two states reaches the handlers
  * once and in order, and objects are frozen. It decides nothing: who reacts to a change puts a key into a work queue.
  */
+import { setImmediate } from 'node:timers/promises';
 import { deepFreeze } from '#api/freeze';
 import type { KubernetesObject, ResourceType } from '#api/object';
 import { backoffDelay } from '#base/backoff';
@@ -70,6 +71,8 @@ export interface Informer<T extends KubernetesObject = KubernetesObject> extends
 }
 
 const pageSize = 500;
+/** Milliseconds after which taking in a long list lets others run. */
+const slice = 5;
 const reconnect = { initial: 200, maximum: 30_000, factor: 2, jitter: 0.5 };
 /** A watch that gives nothing, not even a bookmark (the server sends one a minute), for this long is taken for dead. */
 const silenceLimit = 150_000;
@@ -218,8 +221,15 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
 
   async #relist(signal: AbortSignal): Promise<void> {
     const { items, revision } = await this.#listAll(signal);
+    const { clock } = this.#options;
     const present = new Set<string>();
-    for (const item of items) {
+    let since = clock.monotonic();
+    for (const [index, item] of items.entries()) {
+      if (index % 32 === 31 && clock.monotonic() - since > slice) {
+        await setImmediate();
+        signal.throwIfAborted();
+        since = clock.monotonic();
+      }
       const key = keyOf(item);
       present.add(key);
       const old = this.#objects.get(key);

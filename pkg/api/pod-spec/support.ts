@@ -43,9 +43,11 @@ export function checkPodFields(spec: PodSpec, path: string, errors?: FieldErrors
 }
 
 function walk(value: object, path: string, rules: Rules, errors: FieldErrors | undefined, warnings: string[]): void {
-  for (const [key, item] of Object.entries(value)) {
+  for (const key in value) {
     const rule = rules.get(key);
-    if (rule === undefined || item === undefined) continue;
+    if (rule === undefined) continue;
+    const item = (value as Record<string, unknown>)[key];
+    if (item === undefined) continue;
     const at = `${path}.${key}`;
     const { support, reason = '', when } = rule.support;
     if (support !== 'honoured') {

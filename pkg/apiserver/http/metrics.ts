@@ -23,7 +23,8 @@ interface Instruments {
 export class ApiMetrics {
   readonly #total: Counter<(typeof requestLabels)[number] | 'code'>;
   readonly #duration: Histogram<(typeof requestLabels)[number]>;
-  readonly #inflight: Gauge<'request_kind'>;
+  readonly #mutating: Gauge.Internal<'request_kind'>;
+  readonly #readOnly: Gauge.Internal<'request_kind'>;
   readonly #longRunning: Gauge<'verb' | 'group' | 'version' | 'resource' | 'subresource' | 'scope' | 'component'>;
   readonly #watchEvents: Counter<'group' | 'version' | 'resource'>;
   /** Instruments by their labels: finding them in the library costs more than using them. */
@@ -44,7 +45,7 @@ export class ApiMetrics {
       buckets: [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60],
       registers,
     });
-    this.#inflight = new Gauge({
+    const inflight = new Gauge({
       name: 'apiserver_current_inflight_requests',
       help: 'Requests that are being worked on, watches and streams left out.',
       labelNames: ['request_kind'],
@@ -62,37 +63,29 @@ export class ApiMetrics {
       labelNames: ['group', 'version', 'resource'],
       registers,
     });
-    for (const kind of ['mutating', 'readOnly']) this.#inflight.set({ request_kind: kind }, 0);
+    this.#mutating = inflight.labels({ request_kind: 'mutating' });
+    this.#readOnly = inflight.labels({ request_kind: 'readOnly' });
+    for (const kind of [this.#mutating, this.#readOnly]) kind.set(0);
   }
 
   /** To be called when a request begins; what it returns, when it ends. */
   begin(mutating: boolean): () => void {
-    const labels = { request_kind: mutating ? 'mutating' : 'readOnly' };
-    this.#inflight.inc(labels);
-    return () => this.#inflight.dec(labels);
+    const inflight = mutating ? this.#mutating : this.#readOnly;
+    inflight.inc();
+    return () => inflight.dec();
   }
 
   /** `seconds` is undefined for watches and streams. */
   finished(labels: RequestLabels, code: number, seconds: number | undefined): void {
     const key = `${labels.verb} ${labels.group}/${labels.version}/${labels.resource}/${labels.subresource} ${labels.scope}${labels.dryRun}`;
     let instruments = this.#known.get(key);
-    const all = {
-      verb: labels.verb,
-      dry_run: labels.dryRun ? 'All' : '',
-      group: labels.group,
-      version: labels.version,
-      resource: labels.resource,
-      subresource: labels.subresource,
-      scope: labels.scope,
-      component: 'apiserver',
-    };
     if (instruments === undefined) {
-      instruments = { duration: this.#duration.labels(all), codes: new Map() };
+      instruments = { duration: this.#duration.labels(namesOf(labels)), codes: new Map() };
       this.#known.set(key, instruments);
     }
     let counter = instruments.codes.get(code);
     if (counter === undefined) {
-      counter = this.#total.labels({ ...all, code: String(code) });
+      counter = this.#total.labels({ ...namesOf(labels), code: String(code) });
       instruments.codes.set(code, counter);
     }
     counter.inc();
@@ -109,4 +102,17 @@ export class ApiMetrics {
   watchEvents(resource: { readonly group: string; readonly version: string; readonly plural: string }, count: number): void {
     this.#watchEvents.inc({ group: resource.group, version: resource.version, resource: resource.plural }, count);
   }
+}
+
+function namesOf(labels: RequestLabels): Record<(typeof requestLabels)[number], string> {
+  return {
+    verb: labels.verb,
+    dry_run: labels.dryRun ? 'All' : '',
+    group: labels.group,
+    version: labels.version,
+    resource: labels.resource,
+    subresource: labels.subresource,
+    scope: labels.scope,
+    component: 'apiserver',
+  };
 }
