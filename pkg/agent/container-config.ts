@@ -84,6 +84,8 @@ export interface ContainerInput {
   readonly image: Image;
   readonly mounts: readonly RuntimeMount[];
   readonly sources: EnvironmentSources;
+  /** The id of the container in whose PID namespace it is to run. */
+  readonly processTarget?: string;
   /** Of the machine, in bytes: a share of it is what a burstable container's score depends on. */
   readonly memoryCapacity: number;
 }
@@ -108,7 +110,10 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     labels: { ...kubernetesLabels(pod), 'io.kubernetes.container.name': container.name },
     annotations: { [annotation.hash]: containerHash(container), [annotation.backoff]: String(input.backoffMilliseconds) },
     resources: resourcesOf(pod, container, input.memoryCapacity),
-    security: securityOf(pod, container, input.image),
+    security: {
+      ...securityOf(pod, container, input.image),
+      ...(input.processTarget === undefined ? {} : { processTarget: input.processTarget }),
+    },
   };
 }
 

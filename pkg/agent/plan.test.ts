@@ -314,3 +314,48 @@ describe('the plan of a pod', () => {
     );
   });
 });
+
+describe('ephemeral containers', () => {
+  const debugged = (...ephemeralContainers: NonNullable<Pod['spec']['ephemeralContainers']>): World => {
+    const world = new World(podOf({}));
+    world.settle();
+    world.pod = podOf({ ephemeralContainers });
+    return world;
+  };
+
+  test('are started in the running pod, and never again', () => {
+    const world = debugged({ name: 'debug', image: 'i', targetContainerName: 'a' });
+    expect(world.settle()).toMatchObject({ type: 'Wait' });
+    expect(world.running()).toEqual(['a', 'debug']);
+    world.end(world.containers.find(({ name }) => name === 'debug')!.id, 1);
+    world.now += 1_000_000;
+    world.settle();
+    expect(world.running()).toEqual(['a']);
+    world.containers = world.containers.filter(({ name }) => name !== 'debug');
+    const reported = {
+      ephemeralContainerStatuses: [{ name: 'debug', containerID: 'x', image: '', imageID: '', ready: false, restartCount: 0 }],
+    };
+    expect(planPod(world.observed(), { ...world.desired(), reported }, world.now)).toMatchObject({ type: 'Wait' });
+  });
+
+  test('wait for the container at which they aim', () => {
+    const world = debugged({ name: 'debug', image: 'i', targetContainerName: 'a' });
+    world.pod = {
+      ...world.pod,
+      spec: { ...world.pod.spec, restartPolicy: 'Never', containers: [...world.pod.spec.containers, { name: 'b', image: 'i' }] },
+    };
+    world.end(world.containers[0]!.id, 0);
+    world.settle();
+    expect(world.running()).toEqual(['b']);
+  });
+
+  test('do not keep a pod from ending, and end with it', () => {
+    const world = debugged({ name: 'debug', image: 'i' });
+    world.pod = { ...world.pod, spec: { ...world.pod.spec, restartPolicy: 'Never' } };
+    world.settle();
+    world.end(world.containers[0]!.id, 0);
+    world.settle();
+    expect(world.outcome).toEqual({ phase: 'Succeeded' });
+    expect(world.running()).toEqual([]);
+  });
+});

@@ -8,6 +8,7 @@ import {
   allContainersOf,
   annotation,
   containerHash,
+  ephemeralContainersOf,
   gracePeriodOf,
   historyOf,
   initContainersOf,
@@ -257,6 +258,14 @@ function planContainers(observed: ObservedPod, desired: DesiredPod, sandbox: San
     if (step !== undefined) return step;
   }
 
+  for (const container of ephemeralContainersOf(pod)) {
+    if (hasBegun(observed, desired.reported, container.name)) continue;
+    const target = container.targetContainerName ?? '';
+    if (target !== '' && current(target)?.state !== 'Running') continue;
+    const step = consider(container);
+    if (step !== undefined) return step;
+  }
+
   if (everyMainIsDone(observed, pod)) {
     const stop = stopAll(observed, pod, gracePeriodOf(pod));
     return stop ?? { type: 'Finish', outcome: outcomeOf(observed, pod) };
@@ -303,6 +312,12 @@ function planStart(observed: ObservedPod, desired: DesiredPod, container: Contai
     sandboxId: sandbox.id,
     image: image.id,
   };
+}
+
+/** Whether an ephemeral container was started before, in this sandbox or another. */
+function hasBegun(observed: ObservedPod, reported: PodStatus | undefined, name: string): boolean {
+  if (historyOf(observed.containers, name).some(({ state }) => state !== 'Created')) return true;
+  return (reported?.ephemeralContainerStatuses ?? []).some((status) => status.name === name && (status.containerID ?? '') !== '');
 }
 
 /** Undefined for a container that never began. */
@@ -363,7 +378,7 @@ function outcomeOf(observed: ObservedPod, pod: Pod): Outcome {
  */
 function planRemovals(observed: ObservedPod, pod: Pod, newest: SandboxStatus | undefined): Step | undefined {
   const containers: string[] = [];
-  for (const { name } of allContainersOf(pod)) {
+  for (const { name } of [...allContainersOf(pod), ...ephemeralContainersOf(pod)]) {
     const history = historyOf(observed.containers, name);
     const unstarted = history.filter((container) => container.state === 'Created');
     const begun = history.filter((container) => container.state !== 'Created');

@@ -1,6 +1,6 @@
 /** What the agent reads out of a pod in more than one place. Pure. */
 import { createHash } from 'node:crypto';
-import type { Container, Pod } from '#api/shapes/types/core-v1';
+import type { Container, EphemeralContainer, Pod } from '#api/shapes/types/core-v1';
 import type { ContainerStatus, PodIdentity } from './runtime/runtime.ts';
 
 export type RestartPolicy = 'Always' | 'OnFailure' | 'Never';
@@ -31,7 +31,12 @@ export function initContainersOf(pod: Pod): readonly Container[] {
   return pod.spec.initContainers ?? [];
 }
 
-/** Init containers first, each in its order. */
+/** What was added to the running pod: started once, never again, and waited for by nobody. */
+export function ephemeralContainersOf(pod: Pod): readonly EphemeralContainer[] {
+  return pod.spec.ephemeralContainers ?? [];
+}
+
+/** Init containers first, each in its order; without ephemeral ones. */
 export function allContainersOf(pod: Pod): readonly Container[] {
   return [...initContainersOf(pod), ...pod.spec.containers];
 }

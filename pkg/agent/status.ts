@@ -12,7 +12,7 @@ import type {
 } from '#api/shapes/types/core-v1';
 import { formatTime } from '#base/clock';
 import { type DesiredPod, type Failure, mayRun, newestSandbox, type ObservedPod, restartTime } from './plan.ts';
-import { historyOf, identityOf, initContainersOf, isActive, isSidecar, qosClassOf, restartPolicyOf } from './pod.ts';
+import { ephemeralContainersOf, historyOf, identityOf, initContainersOf, isActive, isSidecar, qosClassOf, restartPolicyOf } from './pod.ts';
 import type { ContainerStatus } from './runtime/runtime.ts';
 
 export interface StatusInput {
@@ -32,6 +32,7 @@ export function podStatus(input: StatusInput): PodStatus {
   const { pod } = desired;
   const init = initContainersOf(pod).map((container) => containerStatus(input, container, 'init'));
   const main = pod.spec.containers.map((container) => containerStatus(input, container, 'main'));
+  const ephemeral = ephemeralContainersOf(pod).map((container) => containerStatus(input, container, 'ephemeral'));
   const phase = phaseOf(input, init, main);
   const addresses = addressesOf(input);
   const outcome = desired.outcome;
@@ -45,6 +46,7 @@ export function podStatus(input: StatusInput): PodStatus {
     startTime: formatTime(desired.startTime),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     containerStatuses: main,
+    ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   };
@@ -69,13 +71,15 @@ function reportedAddresses(reported: PodStatus | undefined): readonly string[] |
   return ended ? reported.podIPs?.map(({ ip }) => ip) : undefined;
 }
 
-function containerStatus(input: StatusInput, container: Container, kind: 'init' | 'main'): ContainerStatusObject {
+type ContainerSort = 'init' | 'main' | 'ephemeral';
+
+const statusField = { init: 'initContainerStatuses', main: 'containerStatuses', ephemeral: 'ephemeralContainerStatuses' } as const;
+
+function containerStatus(input: StatusInput, container: Container, kind: ContainerSort): ContainerStatusObject {
   const { observed, desired } = input;
   const history = historyOf(observed.containers, container.name).filter((run) => run.state !== 'Created');
   const [newest, before] = history;
-  const reported = desired.reported?.[kind === 'init' ? 'initContainerStatuses' : 'containerStatuses']?.find(
-    ({ name }) => name === container.name,
-  );
+  const reported = desired.reported?.[statusField[kind]]?.find(({ name }) => name === container.name);
   const base = { name: container.name, image: container.image ?? '', restartCount: newest?.attempt ?? reported?.restartCount ?? 0 };
   if (newest === undefined) {
     const forgotten = desired.outcome !== undefined && reported?.state?.terminated !== undefined;
@@ -129,10 +133,10 @@ function restartWait(
   input: StatusInput,
   container: Container,
   ended: ContainerStatus,
-  kind: 'init' | 'main',
+  kind: ContainerSort,
 ): Failure | WaitingReason | undefined {
   const { observed, desired, now } = input;
-  if (desired.outcome !== undefined || desired.termination !== undefined) return undefined;
+  if (kind === 'ephemeral' || desired.outcome !== undefined || desired.termination !== undefined) return undefined;
   const again =
     kind === 'main' || isSidecar(container)
       ? mayRunAgain(desired.pod, container, ended)
@@ -166,7 +170,7 @@ function containerFailure(observed: ObservedPod, container: Container): WaitingR
   return failure === undefined ? undefined : { reason: failure.reason, message: failure.message };
 }
 
-function waitingReason(input: StatusInput, container: Container, kind: 'init' | 'main'): WaitingReason {
+function waitingReason(input: StatusInput, container: Container, kind: ContainerSort): WaitingReason {
   const { observed, desired } = input;
   const failure = containerFailure(observed, container);
   if (failure !== undefined) return failure;

@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Container, Pod } from '#api/shapes/types/core-v1';
+import type { Container, EphemeralContainer, Pod } from '#api/shapes/types/core-v1';
 import { backoffDelay } from '#base/backoff';
 import { codeOf, messageOf } from '#base/errors';
 import { containerConfig, dnsOf, hostsFile, logPathOf, sandboxConfig } from './container-config.ts';
@@ -229,6 +229,7 @@ async function startContainer(step: StepOf<'StartContainer'>, context: StepConte
     const environment = containerEnvironment(pod, container, sources);
     const mounts = [...(await containerMounts(pod, container, memory.mounted, environment)), ...(await ownMounts(step, context))];
     await mkdir(dirname(join(node.directories.logs(pod), logPathOf(container.name, step.attempt))), { recursive: true, mode: 0o755 });
+    const processTarget = processTargetOf(step, context);
     const config = containerConfig({
       pod,
       container,
@@ -238,6 +239,7 @@ async function startContainer(step: StepOf<'StartContainer'>, context: StepConte
       mounts,
       sources,
       memoryCapacity: node.node.memoryCapacity(),
+      ...(processTarget === undefined ? {} : { processTarget }),
     });
     const sandbox = node.view.pod(identityOf(pod).uid).sandboxes.find((candidate) => candidate.id === step.sandboxId);
     await node.starts.use(async () => {
@@ -264,6 +266,18 @@ async function startContainer(step: StepOf<'StartContainer'>, context: StepConte
   } finally {
     if (id !== undefined) memory.starting.delete(id);
   }
+}
+
+/** The running container whose processes an ephemeral one wants to see. Throws `ContainerConfigError` when it has ended in the meantime. */
+function processTargetOf({ container, sandboxId }: StepOf<'StartContainer'>, { pod, node }: StepContext): string | undefined {
+  const target = (container as EphemeralContainer).targetContainerName ?? '';
+  // Where all processes are seen anyway, there is nothing to aim at.
+  if (target === '' || pod.spec.shareProcessNamespace === true || pod.spec.hostPID === true) return undefined;
+  const found = node.view
+    .pod(identityOf(pod).uid)
+    .containers.find(({ name, state, sandboxId: of }) => name === target && state === 'Running' && of === sandboxId);
+  if (found === undefined) throw new ContainerConfigError(`container ${target}, the target of ${container.name}, is not running`);
+  return found.id;
 }
 
 function reasonOf(error: unknown, created: boolean): string {

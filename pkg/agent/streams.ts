@@ -7,7 +7,7 @@ import { logPathOf } from './container-config.ts';
 import { readLogs } from './logs/read-logs.ts';
 import type { NodeContext } from './node-context.ts';
 import { newestSandbox } from './plan.ts';
-import { allContainersOf, historyOf, identityOf } from './pod.ts';
+import { allContainersOf, ephemeralContainersOf, historyOf, identityOf } from './pod.ts';
 import type { PodWorkers } from './pod-workers.ts';
 import type { ContainerStatus, StreamEndpoint } from './runtime/runtime.ts';
 import type { Source, StreamOpener } from './session/tunnels.ts';
@@ -69,7 +69,7 @@ export function createStreamOpener(options: StreamsOptions): StreamOpener {
 }
 
 function checkContainer(pod: Pod, name: string): void {
-  if (!allContainersOf(pod).some((container) => container.name === name)) {
+  if (![...allContainersOf(pod), ...ephemeralContainersOf(pod)].some((container) => container.name === name)) {
     throw new StatusError('BadRequest', `container ${name} is not valid for pod ${identityOf(pod).name}`);
   }
 }
@@ -81,9 +81,11 @@ function openLogs(request: LogStream, pod: Pod, { node, workers }: StreamsOption
   const run = request.previous ? begun[1] : begun[0];
   if (run === undefined) {
     const status = workers.status(uid);
-    const known = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].find(
-      (one) => one.name === request.container,
-    );
+    const known = [
+      ...(status?.initContainerStatuses ?? []),
+      ...(status?.containerStatuses ?? []),
+      ...(status?.ephemeralContainerStatuses ?? []),
+    ].find((one) => one.name === request.container);
     throw new StatusError(
       'BadRequest',
       request.previous

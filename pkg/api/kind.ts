@@ -108,6 +108,8 @@ export interface KindDefinition<T extends KubernetesObject = KubernetesObject> {
   beforeUpdate?(draft: T, old: T): void;
   /** Rules for the object by itself. Those for its metadata are common. */
   validate?(object: T): FieldErrors;
+  /** Rules for what is new. Those for the object by itself have been applied. */
+  validateCreate?(object: T): FieldErrors;
   /** Rules for the change. Those for the object by itself have been applied. */
   validateUpdate?(object: T, old: T): FieldErrors;
   /** What is accepted and does not do what one may expect; goes to the user as `Warning` headers. */

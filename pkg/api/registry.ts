@@ -99,6 +99,8 @@ export function fromStored(served: ServedKind, object: KubernetesObject): Kubern
 /** Applies all rules for a new object. Throws StatusError Invalid. The name, if generated, must be there already. */
 export function validateNew(kind: AnyKind, object: KubernetesObject): void {
   const errors = validateAlone(kind, object);
+  const more = kind.validateCreate?.(object);
+  if (more !== undefined) errors.addAll(more);
   errors.throwIfAny(kind, nameOf(object));
 }
 

@@ -104,6 +104,8 @@ export interface ContainerSecurity {
   readonly hostPid: boolean;
   readonly hostIpc: boolean;
   readonly shareProcessNamespace: boolean;
+  /** The container in whose PID namespace this one runs. */
+  readonly processTarget?: string;
 }
 
 export interface Sandbox {

@@ -4,6 +4,7 @@ import type { Subresource } from '../kind.ts';
 import { bindingSubresource } from '../pod-spec/binding.ts';
 import { podColumns } from '../pod-spec/columns.ts';
 import { defaultPod, defaultPodSpec } from '../pod-spec/defaults.ts';
+import { ephemeralContainersSubresource, forbidEphemeralContainers } from '../pod-spec/ephemeral-containers.ts';
 import { qosClassOf } from '../pod-spec/quality-of-service.ts';
 import { checkPodFields } from '../pod-spec/support.ts';
 import { validatePodStatusUpdate, validatePodUpdate } from '../pod-spec/update.ts';
@@ -34,6 +35,7 @@ export const pod = defineKind<Pod>({
       },
     },
     bindingSubresource,
+    ephemeralContainersSubresource,
     // A deletion that may be put off: the verbs carry it out.
     { name: 'eviction', kind: { group: 'policy', version: 'v1', kind: 'Eviction' }, typeName: 'policy.v1.Eviction', verbs: ['create'] },
     stream('log', 'Pod', ['get']),
@@ -55,6 +57,7 @@ export const pod = defineKind<Pod>({
     checkPodFields(object.spec, 'spec', errors);
     return errors;
   },
+  validateCreate: forbidEphemeralContainers,
   validateUpdate: (object, old) => {
     const errors = new FieldErrors();
     validatePodUpdate(object, old, errors);

@@ -53,6 +53,29 @@ function validateInitContainers(containers: readonly Container[], path: string, 
   validateHostPorts(containers, path, errors);
 }
 
+/** What is added to a running pod: nobody waits for it, restarts it, or sends it anything, so that much of a container makes no sense there. */
+export function validateEphemeralContainers(spec: PodSpec, path: string, errors: FieldErrors): void {
+  const mains = new Set((spec.containers ?? []).map(({ name }) => name));
+  const context: ContainerContext = {
+    volumes: new Set((spec.volumes ?? []).map(({ name }) => name)),
+    isHostNetwork: spec.hostNetwork === true,
+    names: new Set([...mains, ...(spec.initContainers ?? []).map(({ name }) => name)]),
+  };
+  const containers = spec.ephemeralContainers ?? [];
+  validateList(containers, path, context, errors);
+  const senseless = ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle', 'resources', 'restartPolicy'] as const;
+  for (const [index, container] of containers.entries()) {
+    const at = `${path}[${index}]`;
+    for (const field of senseless) {
+      const value = container[field];
+      if (value === undefined || (typeof value === 'object' && Object.keys(value).length === 0)) continue;
+      errors.forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container');
+    }
+    const target = container.targetContainerName;
+    if (target !== undefined && target !== '' && !mains.has(target)) errors.notFound(`${at}.targetContainerName`, target);
+  }
+}
+
 function validateList(containers: readonly Container[], path: string, context: ContainerContext, errors: FieldErrors): void {
   for (const [index, container] of containers.entries()) {
     const at = `${path}[${index}]`;

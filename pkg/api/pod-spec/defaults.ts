@@ -36,7 +36,8 @@ function requestLimits(resources: ResourceRequirements | undefined): void {
   resources.requests = { ...resources.limits, ...resources.requests };
 }
 
-function defaultContainer(container: Container, isHostNetwork: boolean): void {
+/** Of containers of any sort. Changes the draft. */
+export function defaultContainer(container: Container, isHostNetwork: boolean): void {
   container.imagePullPolicy ??= pullsAlways(container.image ?? '') ? 'Always' : 'IfNotPresent';
   container.terminationMessagePath ??= '/dev/termination-log';
   container.terminationMessagePolicy ??= 'File';

@@ -120,6 +120,9 @@ export function validateTemplate(template: PodTemplateSpec, path: string, errors
   validateLabels(template.metadata?.labels, `${path}.labels`, errors);
   validateAnnotations(template.metadata?.annotations, `${path}.annotations`, errors);
   validatePodSpec(template.spec, `${path}.spec`, errors);
+  if ((template.spec.ephemeralContainers ?? []).length > 0) {
+    errors.forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template');
+  }
 }
 
 /** For workloads that go on for ever: `Always` alone, and no deadline. `what` is the workload in the message. */

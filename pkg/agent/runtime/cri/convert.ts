@@ -71,13 +71,26 @@ export function toSandboxConfig(config: SandboxConfig, instance: string): cri.Po
   });
 }
 
-function namespaces(config: Pick<ContainerSecurity, 'hostNetwork' | 'hostPid' | 'hostIpc' | 'shareProcessNamespace'>): cri.NamespaceOption {
+function namespaces(
+  config: Pick<ContainerSecurity, 'hostNetwork' | 'hostPid' | 'hostIpc' | 'shareProcessNamespace' | 'processTarget'>,
+): cri.NamespaceOption {
+  const { processTarget } = config;
   return {
     network: config.hostNetwork ? cri.NamespaceMode.NODE : cri.NamespaceMode.POD,
-    pid: config.hostPid ? cri.NamespaceMode.NODE : config.shareProcessNamespace ? cri.NamespaceMode.POD : cri.NamespaceMode.CONTAINER,
+    pid: pidMode(config),
     ipc: config.hostIpc ? cri.NamespaceMode.NODE : cri.NamespaceMode.POD,
-    targetId: '',
+    targetId: processTarget ?? '',
   };
+}
+
+function pidMode({
+  hostPid,
+  shareProcessNamespace,
+  processTarget,
+}: Pick<ContainerSecurity, 'hostPid' | 'shareProcessNamespace' | 'processTarget'>): cri.NamespaceMode {
+  if (processTarget !== undefined) return cri.NamespaceMode.TARGET;
+  if (hostPid) return cri.NamespaceMode.NODE;
+  return shareProcessNamespace ? cri.NamespaceMode.POD : cri.NamespaceMode.CONTAINER;
 }
 
 function seccompProfile(profile: 'RuntimeDefault' | 'Unconfined'): { profileType: cri.SecurityProfile_ProfileType } {
