@@ -104,9 +104,13 @@ async function printSource(
     path: `${pathOf(pods, connection.namespace, source.pod, 'log')}?${query.toString()}`,
     accept: '*/*',
   });
-  const out = context.stdout;
-  if (prefix) await pipeline(stream, prefixLines(`${labelOf(source)} | `), out, { end: false, signal: context.signal });
-  else await pipeline(stream, out, { end: false, signal: context.signal });
+  const { signal } = context;
+  // Written chunk by chunk, not piped: each pipe would put its listeners on the one stdout that all sources share.
+  const show = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of chunks) await new Promise<void>((resolve) => context.stdout.write(chunk, () => resolve()));
+  };
+  if (prefix) await pipeline(stream, prefixLines(`${labelOf(source)} | `), show, { signal });
+  else await pipeline(stream, show, { signal });
 }
 
 function labelOf({ pod, container }: Source): string {
