@@ -5,6 +5,7 @@ import { verbs } from '#cli/verbs/index';
 import { agentVerb } from './agent.ts';
 import { downVerb } from './down.ts';
 import { serverVerb } from './server.ts';
+import { storeVerb } from './store.ts';
 import { upVerb } from './up.ts';
 
 const interrupt = new AbortController();
@@ -25,5 +26,5 @@ process.exitCode = await runProgram(
     clock: systemClock,
     signal: interrupt.signal,
   },
-  [upVerb, downVerb, serverVerb, agentVerb, ...verbs],
+  [upVerb, downVerb, serverVerb, agentVerb, storeVerb, ...verbs],
 );

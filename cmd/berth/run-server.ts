@@ -4,10 +4,10 @@ import { packageVersion } from '#cli/package-version';
 import { exitCodes, UsageError, type VerbContext } from '#cli/verb';
 import { startServer } from '#server/server';
 import { chosenOf, levels, portOf } from './flags.ts';
+import { type StoreFlags, storeOf } from './store-flags.ts';
 
-export interface ServerFlags {
+export interface ServerFlags extends StoreFlags {
   readonly home?: string;
-  readonly store: string;
   readonly host: string;
   readonly port: string;
   readonly agentPort: string;
@@ -22,7 +22,7 @@ export async function runServer(flags: ServerFlags, context: VerbContext): Promi
   const log = createLogger({ level: chosenOf('--log-level', flags.logLevel, levels), format: context.stderr.isTTY ? 'text' : 'json' });
   const server = await startServer({
     home: berthHome(context).directory,
-    store: chosenOf('--store', flags.store, ['sqlite', 'memory'] as const),
+    ...(await storeOf(flags, context)),
     host: flags.host,
     port: portOf('--port', flags.port),
     agentPort: portOf('--agent-port', flags.agentPort),

@@ -16,10 +16,10 @@ import { awaitNode, awaitServer } from './await-cluster.ts';
 import { portOf } from './flags.ts';
 import { environmentOf, keepRunning, lastLines, mainScript, stopGrace } from './keep-running.ts';
 import { checkPorts, checkUser } from './machine-checks.ts';
+import { type StoreFlags, storeArguments, storeOf } from './store-flags.ts';
 
-export interface UpFlags {
+export interface UpFlags extends StoreFlags {
   readonly detach?: boolean;
-  readonly store: string;
   readonly port: string;
   readonly agentPort: string;
   readonly clusterCidr: string;
@@ -45,6 +45,7 @@ export async function runUp(flags: UpFlags, context: VerbContext): Promise<numbe
     return exitCodes.ok;
   }
   checkUser(flags);
+  await storeOf(flags, context);
   if ((await findProcess(home.run, 'server')) === undefined) await checkPorts(ports);
   await mkdir(home.logs, { recursive: true, mode: 0o700 });
   return flags.detach ? await detach(home, flags, context) : await supervise(home, flags, context);
@@ -66,7 +67,7 @@ async function supervise(home: BerthHome, flags: UpFlags, context: VerbContext):
     }
   };
   const parts = [
-    keepRunning(home, inner, { name: 'server', arguments: () => serverArguments(flags), wasWell: () => well.server }, signal),
+    keepRunning(home, inner, { name: 'server', arguments: () => serverArguments(flags, context), wasWell: () => well.server }, signal),
     (async () => {
       await awaitServer(home, inner);
       well.server = true;
@@ -99,7 +100,7 @@ async function detach(home: BerthHome, flags: UpFlags, context: VerbContext): Pr
   const path = join(home.logs, 'up.log');
   const log = await open(path, 'a', 0o600);
   const from = (await log.stat()).size;
-  const child = spawn(process.execPath, [mainScript, 'up', ...upArguments(flags)], {
+  const child = spawn(process.execPath, [mainScript, 'up', ...upArguments(flags, context)], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
     env: environmentOf(home, context),
@@ -140,14 +141,14 @@ function endOf(child: ChildProcess): Promise<void> {
   });
 }
 
-function upArguments(flags: UpFlags): string[] {
-  return [...serverArguments(flags).slice(1), ...nodeArguments(flags)];
+function upArguments(flags: UpFlags, context: VerbContext): string[] {
+  return [...serverArguments(flags, context).slice(1), ...nodeArguments(flags)];
 }
 
-function serverArguments(flags: UpFlags): string[] {
+function serverArguments(flags: UpFlags, context: VerbContext): string[] {
   return [
     'server',
-    ...['--store', flags.store],
+    ...storeArguments(flags, context),
     ...['--port', flags.port],
     ...['--agent-port', flags.agentPort],
     ...['--cluster-cidr', flags.clusterCidr],

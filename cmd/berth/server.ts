@@ -1,12 +1,10 @@
 import type { Verb } from '#cli/verb';
 import type { ServerFlags } from './run-server.ts';
+import { declareStoreFlags } from './store-flags.ts';
 
 export const serverVerb: Verb = {
   declare: (program, run) => {
-    program
-      .command('server')
-      .description('run the API server, scheduler and controllers in this process')
-      .option('--store <store>', 'where the cluster is kept: sqlite, or memory (lost at the end)', 'sqlite')
+    declareStoreFlags(program.command('server').description('run the API server, scheduler and controllers in this process'))
       .option('--host <address>', 'the address to listen on', '0.0.0.0')
       .option('--port <port>', "the Kubernetes API's port", '6443')
       .option('--agent-port <port>', 'the port that agents dial', '6444')

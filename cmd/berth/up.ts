@@ -1,13 +1,11 @@
 import type { Verb } from '#cli/verb';
 import type { UpFlags } from './run-up.ts';
+import { declareStoreFlags } from './store-flags.ts';
 
 export const upVerb: Verb = {
   declare: (program, run) => {
-    program
-      .command('up')
-      .description('run a whole cluster on this machine: a server and an agent')
+    declareStoreFlags(program.command('up').description('run a whole cluster on this machine: a server and an agent'))
       .option('-d, --detach', 'in the background; `berth down` ends it')
-      .option('--store <store>', 'where the cluster is kept: sqlite, or memory (lost at the end)', 'sqlite')
       .option('--port <port>', "the Kubernetes API's port", '6443')
       .option('--agent-port <port>', 'the port that agents dial', '6444')
       .option('--cluster-cidr <range>', 'addresses of pods', '10.42.0.0/16')

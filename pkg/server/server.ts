@@ -34,9 +34,9 @@ import type { NodeConnector } from '#client/node-connector';
 import { createClient } from '#client/typed-client';
 import type { Backend } from '#storage/backend';
 import { Compactor } from '#storage/compactor';
-import { MemoryBackend } from '#storage/memory/memory-backend';
-import { openSqlite } from '#storage/sqlite/sqlite-backend';
+import type { EtcdSettings, StoreName } from '#storage/index';
 import { Store } from '#storage/store';
+import { openStore } from '#storage/transfer';
 import { WatchCache } from '#storage/watch-cache';
 import { createComponents, type ServerComponents } from './components.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
@@ -46,7 +46,9 @@ import { createWebListener } from './web-listener.ts';
 export interface ServerOptions {
   /** `$BERTH_HOME`: certificates, the kubeconfig and the embedded store stand in it. */
   readonly home: string;
-  readonly store: 'sqlite' | 'memory';
+  readonly store: StoreName;
+  /** For the store `etcd`. */
+  readonly etcd?: EtcdSettings;
   /** All addresses unless given. */
   readonly host?: string;
   /** 6443 unless given; 0: any free one. */
@@ -248,11 +250,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-async function openBackend(options: ServerOptions): Promise<Backend & { readonly incarnation: string }> {
-  if (options.store === 'memory') return new MemoryBackend();
-  const folder = join(options.home, 'server');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  return openSqlite({ path: join(folder, 'store.db') });
+async function openBackend({ store, home, etcd, clock = systemClock, log = silentLogger }: ServerOptions): Promise<Backend> {
+  return await openStore(store, { home, clock, log, ...(etcd === undefined ? {} : { etcd }) });
 }
 
 function connectionFor(server: string, authority: CertificateAuthority, admin: KeyPair): ConnectionOptions {

@@ -94,6 +94,14 @@ export interface WatchBatch {
   readonly revision: Revision;
 }
 
+/** What a store is told to carry on, when its content comes from a backup or from another store. */
+export interface History {
+  /** Far above all that may have been given out: so clients list again, and agents, which remember the revision that they acted on, know a deliberate act from an old copy. */
+  readonly above: Revision;
+  /** Of the store that the content comes from; its own unless given. */
+  readonly incarnation?: string;
+}
+
 export interface Backend {
   /** Names this store's history: made with the store, and kept when a backup of it is restored (which raises the revision). */
   readonly incarnation: string;

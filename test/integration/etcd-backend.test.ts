@@ -1,7 +1,7 @@
 /** The contract of a backend over real etcd. */
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import { describeBackend } from '#storage/backend.suite';
-import { openEtcd, raiseEtcd } from '#storage/etcd/etcd-backend';
+import { carryOnEtcd, openEtcd } from '#storage/etcd/etcd-backend';
 import { missingForEtcd, startTestEtcd, type TestEtcd } from '../harness/etcd.ts';
 
 const missing = missingForEtcd();
@@ -12,7 +12,7 @@ if (missing === undefined) {
   beforeAll(async () => {
     etcd = await startTestEtcd();
     // Behind a prefix and ahead of etcd's own revisions: then no key and no revision is by chance the same on both sides.
-    await raiseEtcd({ endpoints: etcd.endpoints, prefix }, 5_000_000_000);
+    await carryOnEtcd({ endpoints: etcd.endpoints, prefix }, { above: 5_000_000_000 });
   }, 60_000);
   afterAll(() => etcd.stop());
   describeBackend('the etcd backend', async (options) => ({

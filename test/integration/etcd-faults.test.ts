@@ -3,7 +3,7 @@ import { cp, rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { systemClock } from '#base/clock';
 import { type Backend, ClosedError, OutcomeUnknownError, type Revision, type StoreEvent } from '#storage/backend';
-import { type EtcdBackend, openEtcd, raiseEtcd } from '#storage/etcd/etcd-backend';
+import { carryOnEtcd, type EtcdBackend, openEtcd } from '#storage/etcd/etcd-backend';
 import { missingForEtcd, startTestEtcd, type TestEtcd, type TestEtcdOptions } from '../harness/etcd.ts';
 import { startTcpProxy, type TcpProxy } from '../harness/tcp-proxy.ts';
 
@@ -168,9 +168,10 @@ describeOnEtcd('etcd: writes', () => {
     const watch = follow(direct, '/writer/', before);
     const stop = new AbortController();
     const last = new Map<string, { value: number; revision: Revision }>();
+    let acknowledged = 0;
     const cutting = (async () => {
-      while (!stop.signal.aborted) {
-        await systemClock.sleep(250);
+      for (let next = 40; !stop.signal.aborted; next = acknowledged + 40) {
+        while (acknowledged < next && !stop.signal.aborted) await systemClock.sleep(5);
         if (relay.cuts % 2 === 0) relay.loseReply();
         else relay.cut();
       }
@@ -187,6 +188,7 @@ describeOnEtcd('etcd: writes', () => {
           revision = 0;
         } else revision = await put(backend, key, `${value}`, revision);
         last.set(key, { value, revision });
+        acknowledged++;
       }
     };
     const blind = async (): Promise<void> => {
@@ -326,18 +328,17 @@ describeOnEtcd('etcd: history', () => {
     await expect(watch.reach(Number.MAX_SAFE_INTEGER)).rejects.toBeInstanceOf(ClosedError);
   }, 60_000);
 
-  test('is raised after a restore: a new incarnation, higher revisions, and nothing from before', async () => {
+  test('is carried on after a restore: the same incarnation, far higher revisions, and nothing from before', async () => {
     const { endpoints } = await start();
     const before = await open();
     const old = await put(before, '/raise/a', 'kept');
     const { incarnation } = before;
     await before.close();
-    const raised = await raiseEtcd({ endpoints }, 3_000_000_000);
-    expect(raised).toBeGreaterThan(3_000_000_000);
+    await carryOnEtcd({ endpoints }, { above: 3_000_000_000 });
     const backend = await open();
-    expect(backend.incarnation).not.toBe(incarnation);
-    const { item, revision } = await backend.get('/raise/a');
-    expect(revision).toBe(raised);
+    expect(backend.incarnation).toBe(incarnation);
+    const { item, revision: raised } = await backend.get('/raise/a');
+    expect(raised).toBeGreaterThan(3_000_000_000);
     expect(Buffer.from(item?.value ?? []).toString()).toBe('kept');
     await expect(backend.list('/raise/', { revision: old })).rejects.toMatchObject({ name: 'CompactedError', compactRevision: raised });
     const stale = backend.watch('/raise/', old, new AbortController().signal)[Symbol.asyncIterator]();
@@ -348,6 +349,11 @@ describeOnEtcd('etcd: history', () => {
     await put(backend, '/raise/a', 'new', item?.revision);
     await backend.compact(old);
     expect((await backend.list('/raise/', { revision: raised })).items).toHaveLength(1);
+    await backend.close();
+    await carryOnEtcd({ endpoints }, { above: 5, incarnation: 'of another' });
+    const moved = await open();
+    expect(moved.incarnation).toBe('of another');
+    expect(await moved.revision()).toBeGreaterThan(3_000_000_000);
   }, 60_000);
 
   test('of a later format is refused', async () => {

@@ -13,6 +13,7 @@ import {
   CompactedError,
   checkCommit,
   FutureRevisionError,
+  type History,
   type ListOptions,
   type ListResult,
   type Revision,
@@ -29,7 +30,7 @@ import { watchEtcd } from './etcd-watch.ts';
 import { EtcdWriter } from './etcd-writer.ts';
 import type { RangeRequest, RangeResponse } from './generated/etcd.ts';
 import type { Keyspace } from './keyspace.ts';
-import { openRecord, raiseRecord, rangeOf, recordKey } from './store-record.ts';
+import { carryOn, openRecord, rangeOf, recordKey } from './store-record.ts';
 import { WatchConnection } from './watch-connection.ts';
 
 export interface EtcdOptions extends EtcdTls {
@@ -66,14 +67,11 @@ export async function openEtcd(options: EtcdOptions): Promise<EtcdBackend> {
   }
 }
 
-/**
- * Gives the store a new incarnation and raises its revision above `above`; to be called once, with no server running, on a store whose
- * content was put back from a backup. Gives the new revision.
- */
-export async function raiseEtcd(options: EtcdOptions, above: Revision): Promise<Revision> {
+/** See `StorageDriver.carryOn`. */
+export async function carryOnEtcd(options: EtcdOptions, history: History): Promise<void> {
   const connection = connect(options);
   try {
-    return await raiseRecord(connection, options.prefix ?? '', above);
+    await carryOn(connection, options.prefix ?? '', history);
   } finally {
     connection.close();
   }

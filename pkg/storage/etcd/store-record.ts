@@ -3,7 +3,7 @@
  * Made with the store; several servers may open a new one at the same time, and then use the one record that was first.
  */
 import { randomUUID } from 'node:crypto';
-import type { Revision } from '../backend.ts';
+import type { History } from '../backend.ts';
 import { internalKey } from '../keys.ts';
 import { decodeJson, encodeJson } from '../values.ts';
 import type { EtcdConnection } from './etcd-connection.ts';
@@ -46,25 +46,26 @@ export async function openRecord(connection: EtcdConnection, prefix: string): Pr
   }
 }
 
-/**
- * Gives the store a new incarnation and revisions above `above`, and forgets what was before: for a store whose content was put back
- * from a backup. No server may run. Gives the store's revision after it.
- */
-export async function raiseRecord(connection: EtcdConnection, prefix: string, above: Revision): Promise<Revision> {
+/** See `StorageDriver.carryOn`. */
+export async function carryOn(connection: EtcdConnection, prefix: string, history: History): Promise<void> {
   const keys = new Keyspace(prefix);
   await openRecord(connection, prefix);
-  for (;;) {
+  for (let written: boolean = false; !written; ) {
     const { kvs, header } = await connection.ask((member) => member.kv.range.bind(member.kv), rangeOf(keys.key(recordKey)));
-    const offset = Math.max(parse(kvs[0]?.value ?? Buffer.alloc(0)).offset, above - Number(header?.revision ?? 0));
-    const revision = await write(connection, keys, { format, incarnation: randomUUID(), offset }, kvs[0]?.modRevision ?? 0n);
-    if (revision !== undefined) return revision + offset;
+    const record = parse(kvs[0]?.value ?? Buffer.alloc(0));
+    const next = {
+      format,
+      incarnation: history.incarnation ?? record.incarnation,
+      offset: Math.max(record.offset, history.above - Number(header?.revision ?? 0)),
+    };
+    written = await write(connection, keys, next, kvs[0]?.modRevision ?? 0n);
   }
 }
 
-/** Writes the record if it still is at `expected`; etcd's revision of it, or undefined. May be done twice: it is read again afterwards. */
-async function write(connection: EtcdConnection, keys: Keyspace, record: StoreRecord, expected: bigint): Promise<number | undefined> {
+/** Writes the record if it still is at `expected`, and says whether. A lost reply does no harm: the record is read again. */
+async function write(connection: EtcdConnection, keys: Keyspace, record: StoreRecord, expected: bigint): Promise<boolean> {
   const key = keys.key(recordKey);
-  const { succeeded, header } = await connection.ask((member) => member.kv.txn.bind(member.kv), {
+  const { succeeded } = await connection.ask((member) => member.kv.txn.bind(member.kv), {
     compare: [
       {
         result: Compare_CompareResult.EQUAL,
@@ -76,7 +77,7 @@ async function write(connection: EtcdConnection, keys: Keyspace, record: StoreRe
     success: [{ request: { $case: 'requestPut', value: { key, value: encodeJson(record) } } }],
     failure: [],
   });
-  return succeeded ? Number(header?.revision ?? 0) : undefined;
+  return succeeded;
 }
 
 function parse(value: Uint8Array): StoreRecord {

@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import Database from 'libsql';
 
+/** @import { History } from '../backend.ts' */
 /** @import { PackedItem, PackedResult, PackedVersion, Replies, Request } from './protocol.ts' */
 /** @typedef {{ id: number, createRevision: number, value: Uint8Array }} Version */
 
@@ -58,14 +59,14 @@ export class LogDatabase {
   /** Pages were given back since the last checkpoint. */
   #vacuumed = false;
 
-  /** Opens the file, or makes it. @param {string} path @param {number} raiseRevision after a restore; else 0 */
-  constructor(path, raiseRevision) {
+  /** Opens the file, or makes it. @param {string} path @param {History} [history] what it is to carry on */
+  constructor(path, history) {
     this.#database = new Database(path);
     this.#database.pragma(settings[0]);
     // Only for a new file: said again, it is written again, and an existing store must open on a full disk.
     if (this.#database.pragma('auto_vacuum')[0].auto_vacuum !== incrementalVacuum) this.#database.pragma('auto_vacuum = INCREMENTAL');
     for (const setting of settings.slice(1)) this.#database.pragma(setting);
-    this.#transaction(() => this.#prepareTables(raiseRevision));
+    this.#transaction(() => this.#prepareTables(history));
     this.#statements = prepareStatements(this.#database);
     this.#revision = Number(this.#meta('revision'));
     this.#compactRevision = Number(this.#meta('compact_revision'));
@@ -211,8 +212,8 @@ export class LogDatabase {
     this.#database.close();
   }
 
-  /** @param {number} raiseRevision */
-  #prepareTables(raiseRevision) {
+  /** @param {History} [history] */
+  #prepareTables(history) {
     const database = this.#database;
     const exists = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'meta'").get() !== undefined;
     if (!exists) {
@@ -228,11 +229,11 @@ export class LogDatabase {
     const stored = this.#meta('format');
     if (stored !== format)
       throw new Error(`it has the format ${stored} and this version of Berth reads ${format}: use the version that wrote it`);
-    if (raiseRevision > 0) {
-      const raised = Number(this.#meta('revision')) + raiseRevision;
-      this.#setMeta('revision', raised);
-      this.#setMeta('compact_revision', raised);
-    }
+    if (history === undefined) return;
+    const raised = Math.max(Number(this.#meta('revision')), history.above);
+    this.#setMeta('revision', raised);
+    this.#setMeta('compact_revision', raised);
+    if (history.incarnation !== undefined) this.#setMeta('incarnation', history.incarnation);
   }
 
   /** @param {string} name */

@@ -2,7 +2,7 @@
  * What the main thread and the database's thread say to each other. Values travel together in one `data` buffer that is
  * handed over, not copied; the messages hold their lengths, in the order in which they are mentioned.
  */
-import type { Revision } from '../backend.ts';
+import type { History, Revision } from '../backend.ts';
 
 /** Length of a value in `data`; -1 where there is none. */
 type Length = number;
@@ -73,8 +73,8 @@ export interface PackedError {
 /** What the thread is started with. */
 export interface WorkerOptions {
   readonly path: string;
-  /** How much to raise the revision: after a restore; else 0. */
-  readonly raiseRevision: number;
+  /** What the store is to carry on, after a restore or an import. */
+  readonly history?: History;
 }
 
 export type Reply =

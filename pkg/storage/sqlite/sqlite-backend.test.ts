@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import Database from 'libsql';
 import { describeBackend } from '../backend.suite.ts';
 import type { Revision } from '../backend.ts';
-import { markRestored, openSqlite, type SqliteBackend } from './sqlite-backend.ts';
+import { carryOnSqlite, openSqlite, type SqliteBackend } from './sqlite-backend.ts';
 
 describeBackend('the sqlite backend', async (options) => {
   const folder = await mkdtemp(join(tmpdir(), 'berth-sqlite-'));
@@ -79,7 +79,7 @@ describe('the file of the sqlite backend', () => {
     const before = await openSqlite({ path });
     const last = await put(before, '/a', 'kept');
     await before.close();
-    await markRestored(path);
+    await carryOnSqlite({ path }, { above: last + 1_000_000_000 });
     const after = await openSqlite({ path });
     const raised = await after.revision();
     expect(raised).toBeGreaterThanOrEqual(last + 1_000_000_000);

@@ -13,6 +13,7 @@ import {
   CompactedError,
   checkCommit,
   FutureRevisionError,
+  type History,
   type ListOptions,
   type ListResult,
   OutcomeUnknownError,
@@ -47,21 +48,15 @@ interface Asked {
 /** Bounds of one transaction, so that its answers do not stall the event loop: what comes on top goes into the next. */
 const groupCommits = 64;
 const groupBytes = 16 * 1024 * 1024;
-/** How far a restored store jumps ahead of what its former self may have given out since the backup. */
-const restoreRaise = 1_000_000_000;
 
 /** Opens the store, making it if there is none. Throws an error that says who has it open, or why it cannot be read. */
 export async function openSqlite(options: SqliteOptions): Promise<SqliteBackend> {
-  return await SqliteBackend.open(options, 0);
+  return await SqliteBackend.open(options);
 }
 
-/**
- * To be called once on the file of a restored backup, before it is opened: raises the revision far beyond all that was given out
- * after the backup was made, and forgets the revisions before. So clients list again, and agents, which remember the revision
- * that they acted on, know a deliberate restore from an old copy.
- */
-export async function markRestored(path: string): Promise<void> {
-  const backend = await SqliteBackend.open({ path }, restoreRaise);
+/** See `StorageDriver.carryOn`. */
+export async function carryOnSqlite(options: SqliteOptions, history: History): Promise<void> {
+  const backend = await SqliteBackend.open(options, history);
   await backend.close();
 }
 
@@ -79,8 +74,8 @@ export class SqliteBackend implements Backend {
   #idle: (() => void) | undefined;
 
   /** Use `openSqlite`. */
-  static async open(options: SqliteOptions, raiseRevision: number): Promise<SqliteBackend> {
-    const workerData: WorkerOptions = { path: options.path, raiseRevision };
+  static async open(options: SqliteOptions, history?: History): Promise<SqliteBackend> {
+    const workerData: WorkerOptions = { path: options.path, ...(history === undefined ? {} : { history }) };
     const thread = new Worker(new URL('./sqlite-worker.mjs', import.meta.url), { workerData, name: 'sqlite' });
     const first = await new Promise<Reply>((resolve, reject) => {
       thread.once('message', resolve);

@@ -9,7 +9,7 @@ import { LogDatabase, Refusal } from './log-database.mjs';
 
 /** @import { PackedError, Reply, Request, WorkerOptions } from './protocol.ts' */
 
-const { path, raiseRevision } = /** @type {WorkerOptions} */ (workerData);
+const { path, history } = /** @type {WorkerOptions} */ (workerData);
 /** Names the process that has the store open, for the error of a second one; the lock itself is SQLite's. */
 const ownerFile = `${path}.owner`;
 
@@ -144,7 +144,7 @@ function messageOf(error) {
 
 try {
   makePrivate();
-  const database = new LogDatabase(path, raiseRevision);
+  const database = new LogDatabase(path, history);
   writeOwner();
   serve(database);
 } catch (error) {
