@@ -47,10 +47,19 @@ function orphanNamespace(object: KubernetesObject): readonly string[] {
 export async function claim<T extends KubernetesObject>(
   client: Client,
   store: Informer<T>,
-  owner: { readonly object: KubernetesObject; readonly resource: ResourceType; readonly selector: Selector },
+  owner: {
+    readonly object: KubernetesObject;
+    readonly resource: ResourceType;
+    readonly selector: Selector;
+    /** Which orphans may be adopted at all; any unless given. */
+    readonly adopts?: (orphan: T) => boolean;
+  },
 ): Promise<T[]> {
-  const { object, resource, selector } = owner;
-  const candidates = [...store.byIndex('owner', object.metadata.uid ?? ''), ...store.byIndex('orphan', object.metadata.namespace ?? '')];
+  const { object, resource, selector, adopts = () => true } = owner;
+  const candidates = [
+    ...store.byIndex('owner', object.metadata.uid ?? ''),
+    ...store.byIndex('orphan', object.metadata.namespace ?? '').filter(adopts),
+  ];
   const { own, adopt, release } = sortCandidates(object, selector, candidates);
   const claimed = [...own];
   if (adopt.length > 0 && (await stillThere(client, resource, object))) {

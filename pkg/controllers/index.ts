@@ -20,6 +20,7 @@ import { taintEviction } from './node-lifecycle/taint-eviction.ts';
 import { podCollection } from './pod-collection.ts';
 import { replicaset } from './replicaset/replicaset.ts';
 import { stack } from './stack/stack.ts';
+import { statefulset } from './statefulset/statefulset.ts';
 
 export const controllers: readonly Controller[] = [
   namespaceDefaults,
@@ -34,6 +35,7 @@ export const controllers: readonly Controller[] = [
   daemonset,
   deployment,
   replicaset,
+  statefulset,
   job,
   cronjob,
   stack,

@@ -109,7 +109,7 @@ async function addNode(client: Client, name: string): Promise<void> {
   await client.patch(nodes, { name }, 'merge', { status }, { subresource: 'status' });
 }
 
-/** A pod that is bound runs and is ready, or has succeeded at once if its image is `succeeds`; one that is being deleted goes. */
+/** A pod that is bound runs and is ready, or has ended at once if its image is `succeeds` or `fails`; one that is being deleted goes. */
 function playKubelet(client: Client, clock: Clock, log: Logger): Runnable {
   const informer = createInformer(client, pods, { clock, log });
   let address = 0;
@@ -125,7 +125,7 @@ function playKubelet(client: Client, clock: Clock, log: Logger): Runnable {
       address++;
       const podIP = `10.42.${address >> 8}.${address & 255}`;
       const status = {
-        phase: pod.spec.containers[0]?.image === 'succeeds' ? 'Succeeded' : 'Running',
+        phase: { succeeds: 'Succeeded', fails: 'Failed' }[pod.spec.containers[0]?.image ?? ''] ?? 'Running',
         podIP,
         podIPs: [{ ip: podIP }],
         conditions: ['Ready', 'ContainersReady'].map((type) => ({ type, status: 'True', lastTransitionTime: formatTime(clock.now()) })),

@@ -12,7 +12,7 @@ export const controllerRevision = defineKind<ControllerRevision>({
   kind: 'ControllerRevision',
   description: 'A template that a DaemonSet or StatefulSet has had.',
   support: 'acted on',
-  supportNote: 'the history of DaemonSets, for kubectl rollout',
+  supportNote: 'the history of DaemonSets and StatefulSets, for kubectl rollout',
   validate: ({ data, revision }) => {
     const errors = new FieldErrors();
     requireNonNegative(revision, 'revision', errors);

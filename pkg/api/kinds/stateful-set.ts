@@ -30,6 +30,7 @@ export const statefulSet = defineKind<StatefulSet>({
   group: 'apps',
   kind: 'StatefulSet',
   description: 'Keeps numbered pods, each with its own name and volumes.',
+  support: 'acted on',
   nameRule: checkDns1123Label,
   subresources: [
     {

@@ -1,0 +1,230 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { controllerRevisions, cronJobs, events, jobs, persistentVolumeClaims, pods, statefulSets } from '#api/shapes/resources';
+import type { StatefulSetSpec } from '#api/shapes/types/apps-v1';
+import { ManualClock } from '#base/manual-clock';
+import type { Client } from '#client/client';
+import { type ControlPlane, eventually, namesOf, startControlPlane } from '../harness/control-plane.ts';
+
+const namespace = 'default';
+
+async function reasonsOf(client: Client, name: string): Promise<string[]> {
+  const { items } = await client.list(events, { namespace });
+  return items.filter(({ involvedObject }) => involvedObject.name === name).map(({ reason = '' }) => reason);
+}
+
+describe('a StatefulSet', () => {
+  let plane: ControlPlane;
+  let client: Client;
+  const key = { namespace, name: 'db' };
+  const labels = { app: 'db' };
+
+  beforeEach(async () => {
+    plane = await startControlPlane();
+    client = plane.client;
+    await plane.addNodes('node-1', 'node-2');
+  });
+
+  afterEach(async () => {
+    await plane.stop();
+  });
+
+  const template = (image: string) => ({
+    metadata: { labels },
+    spec: { containers: [{ name: 'main', image, volumeMounts: [{ name: 'data', mountPath: '/data' }] }] },
+  });
+
+  async function createSet(more: Partial<StatefulSetSpec> = {}): Promise<void> {
+    await client.create(statefulSets, {
+      metadata: key,
+      spec: {
+        replicas: 3,
+        serviceName: 'db',
+        selector: { matchLabels: labels },
+        template: template('db:1'),
+        volumeClaimTemplates: [
+          {
+            apiVersion: 'v1',
+            kind: 'PersistentVolumeClaim',
+            metadata: { name: 'data' },
+            spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+          },
+        ],
+        ...more,
+      },
+    });
+  }
+
+  const settled = async (replicas: number, image = 'db:1'): Promise<boolean> =>
+    await eventually(
+      async () => {
+        const { metadata, status } = await client.get(statefulSets, key);
+        const { items } = await client.list(pods, { namespace });
+        return (
+          status?.observedGeneration === metadata.generation &&
+          status?.replicas === replicas &&
+          status.availableReplicas === replicas &&
+          status.updateRevision === status.currentRevision &&
+          items.length === replicas &&
+          items.every(({ spec }) => spec.containers[0]?.image === image)
+        );
+      },
+      (is) => is,
+    );
+
+  test('has numbered pods with claims of their own, which survive pods, changes and a smaller size', async () => {
+    await createSet();
+    expect(await settled(3)).toBe(true);
+    expect(await namesOf(client, pods, namespace)).toEqual(['db-0', 'db-1', 'db-2']);
+    expect(await namesOf(client, persistentVolumeClaims, namespace)).toEqual(['data-db-0', 'data-db-1', 'data-db-2']);
+    const first = await client.get(pods, { namespace, name: 'db-1' });
+    expect(first).toMatchObject({
+      metadata: { labels: { 'statefulset.kubernetes.io/pod-name': 'db-1', 'apps.kubernetes.io/pod-index': '1' } },
+      spec: { hostname: 'db-1', subdomain: 'db' },
+    });
+    const volume = (await client.get(persistentVolumeClaims, { namespace, name: 'data-db-1' })).spec.volumeName;
+    expect(volume).toBeDefined();
+
+    await client.delete(pods, { namespace, name: 'db-1' });
+    await eventually(
+      () => client.find(pods, { namespace, name: 'db-1' }),
+      (pod) => pod !== undefined && pod.metadata.uid !== first.metadata.uid && pod.spec.nodeName === first.spec.nodeName,
+    );
+    expect(await settled(3)).toBe(true);
+    expect((await client.get(persistentVolumeClaims, { namespace, name: 'data-db-1' })).spec.volumeName).toBe(volume);
+
+    await client.patch(statefulSets, key, 'merge', { spec: { replicas: 1 } });
+    expect(await settled(1)).toBe(true);
+    expect(await namesOf(client, pods, namespace)).toEqual(['db-0']);
+    expect(await namesOf(client, persistentVolumeClaims, namespace)).toHaveLength(3);
+  });
+
+  test('brings a change out from the top with a history that can be gone back in, also over restarts of the controllers', async () => {
+    await createSet();
+    expect(await settled(3)).toBe(true);
+    await client.patch(statefulSets, key, 'merge', { spec: { template: template('db:2') } });
+    await plane.restart();
+    expect(await settled(3, 'db:2')).toBe(true);
+    const history = (await client.list(controllerRevisions, { namespace })).items;
+    expect(history.map(({ revision }) => revision).toSorted()).toEqual([1, 2]);
+    // What `kubectl rollout undo` does.
+    const before = history.find(({ revision }) => revision === 1);
+    await client.patch(statefulSets, key, 'strategic', before?.data);
+    expect(await settled(3, 'db:1')).toBe(true);
+    const after = (await client.list(controllerRevisions, { namespace })).items;
+    expect(after.map(({ revision }) => revision).toSorted()).toEqual([2, 3]);
+    expect(await reasonsOf(client, 'db')).toEqual(expect.arrayContaining(['SuccessfulCreate', 'SuccessfulDelete']));
+  });
+
+  test('takes its claims with it where its policy says so: those of pods that are too many, and all of them when it goes', async () => {
+    await createSet({ persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete', whenScaled: 'Delete' } });
+    expect(await settled(3)).toBe(true);
+    await client.patch(statefulSets, key, 'merge', { spec: { replicas: 1 } });
+    expect(await settled(1)).toBe(true);
+    const claims = (): Promise<string[]> => namesOf(client, persistentVolumeClaims, namespace);
+    expect(await eventually(claims, (names) => names.length === 1)).toEqual(['data-db-0']);
+    await client.patch(statefulSets, key, 'merge', { spec: { replicas: 2 } });
+    expect(await settled(2)).toBe(true);
+    await client.delete(statefulSets, key, { propagationPolicy: 'Background' });
+    expect(await eventually(claims, (names) => names.length === 0)).toEqual([]);
+    expect(await namesOf(client, pods, namespace)).toEqual([]);
+  });
+
+  test('in parallel is there at once', async () => {
+    await createSet({
+      podManagementPolicy: 'Parallel',
+      replicas: 4,
+      volumeClaimTemplates: [],
+      template: { ...template('db:1'), spec: { containers: [{ name: 'main', image: 'db:1' }] } },
+    });
+    expect(await settled(4)).toBe(true);
+  });
+});
+
+describe('a CronJob', () => {
+  const key = { namespace, name: 'tick' };
+  let plane: ControlPlane;
+  let client: Client;
+  let clock: ManualClock;
+
+  beforeEach(async () => {
+    clock = new ManualClock(Date.UTC(2026, 0, 1, 12, 0, 30));
+    plane = await startControlPlane({ clock });
+    client = plane.client;
+    await plane.addNodes('node-1');
+  });
+
+  afterEach(async () => {
+    await plane.stop();
+  });
+
+  const make = async (image: string, more: object = {}): Promise<void> => {
+    await client.create(cronJobs, {
+      metadata: key,
+      spec: {
+        schedule: '*/5 * * * *',
+        timeZone: 'Etc/UTC',
+        jobTemplate: { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image }] } } } },
+        ...more,
+      },
+    });
+  };
+  const jobNames = (): Promise<string[]> => namesOf(client, jobs, namespace);
+  const nameAt = (...time: [number, number]): string => `tick-${Date.UTC(2026, 0, 1, ...time) / 60_000}`;
+  /** Moves time on until so many Jobs have been made. */
+  const advance = async (milliseconds: number, isRight: (names: string[]) => boolean): Promise<string[]> => {
+    // The controller must have heard of what is there before its timer can be set.
+    await eventually(
+      () => client.get(cronJobs, key),
+      () => true,
+    );
+    let left = milliseconds;
+    return await eventually(
+      async () => {
+        if (left > 0) await clock.advance(Math.min(left, 10_000));
+        left -= 10_000;
+        return await jobNames();
+      },
+      (names) => left <= 0 && isRight(names),
+    );
+  };
+
+  test('makes a Job at each time, tells of it, and keeps the last', async () => {
+    await make('succeeds', { successfulJobsHistoryLimit: 2 });
+    expect(await advance(5 * 60_000, (names) => names.length === 1)).toEqual([nameAt(12, 5)]);
+    const job = await client.get(jobs, { namespace, name: nameAt(12, 5) });
+    expect(job.metadata.annotations?.['batch.kubernetes.io/cronjob-scheduled-timestamp']).toBe('2026-01-01T12:05:00Z');
+    const done = await eventually(
+      () => client.get(cronJobs, key),
+      ({ status }) => status?.lastSuccessfulTime !== undefined && status.active === undefined,
+    );
+    expect(done.status?.lastScheduleTime).toBe('2026-01-01T12:05:00Z');
+    await advance(5 * 60_000, (names) => names.includes(nameAt(12, 10)));
+    const kept = await advance(5 * 60_000, (names) => names.includes(nameAt(12, 15)) && names.length === 2);
+    expect(kept).toEqual([nameAt(12, 10), nameAt(12, 15)]);
+    expect(await reasonsOf(client, 'tick')).toEqual(expect.arrayContaining(['SuccessfulCreate', 'SawCompletedJob', 'SuccessfulDelete']));
+  });
+
+  test('forbids, or replaces, what still runs', async () => {
+    await make('runs', { concurrencyPolicy: 'Forbid' });
+    await advance(5 * 60_000, (names) => names.length === 1);
+    expect(await advance(5 * 60_000, () => true)).toEqual([nameAt(12, 5)]);
+    await client.patch(cronJobs, key, 'merge', { spec: { concurrencyPolicy: 'Replace' } });
+    expect(await advance(5 * 60_000, (names) => names.length === 1 && names[0] === nameAt(12, 15))).toEqual([nameAt(12, 15)]);
+  });
+
+  test('goes with its Jobs and their pods', async () => {
+    await make('runs');
+    await advance(5 * 60_000, (names) => names.length === 1);
+    await eventually(
+      () => namesOf(client, pods, namespace),
+      (names) => names.length === 1,
+    );
+    await client.delete(cronJobs, key, { propagationPolicy: 'Background' });
+    expect(
+      await eventually(
+        async () => [...(await jobNames()), ...(await namesOf(client, pods, namespace))],
+        (names) => names.length === 0,
+      ),
+    ).toEqual([]);
+  });
+});
