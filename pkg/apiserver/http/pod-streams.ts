@@ -12,7 +12,7 @@ import { type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
 import type { UserInfo } from '../request-context.ts';
 import type { Exchange } from './exchange.ts';
 import type { ResourcePath } from './path.ts';
-import { sendBytes } from './reply.ts';
+import { breakOff, sendBytes } from './reply.ts';
 import { attachStream, execStream, logStream, portForwardStream } from './stream-targets.ts';
 import { checkUpgrade, tunnel, upgradeRequestBytes } from './upgrade.ts';
 
@@ -62,7 +62,7 @@ export class PodStreams {
     if ('flushHeaders' in response) response.flushHeaders();
     await new Promise<void>((resolve) => {
       // A log that breaks off must not look like one that ended.
-      stream.once('error', () => response.destroy());
+      stream.once('error', () => breakOff(response));
       response.once('close', () => {
         stream.destroy();
         resolve();

@@ -3,7 +3,7 @@
  * bytes that it holds, never encoded again; a long list goes out in pieces, with a turn of the event loop between them.
  */
 import type { ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+import { constants, type Http2ServerResponse } from 'node:http2';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import type { StatusError } from '#base/errors';
@@ -78,7 +78,7 @@ export async function sendPieces(
   let sink: NodeJS.WritableStream = response;
   if (options.gzip) {
     const gzip = createGzip({ level: 1 });
-    gzip.on('error', () => response.destroy());
+    gzip.on('error', () => breakOff(response));
     response.once('close', () => gzip.destroy());
     gzip.pipe(response);
     sink = gzip;
@@ -114,7 +114,7 @@ function isOver(response: Response): boolean {
 /** Sends an error as a Status, always as JSON: every client reads it by its content type. Ends the stream where a reply had begun. */
 export function sendError(response: Response, error: StatusError, headers?: ReplyHeaders): void {
   if (response.headersSent) {
-    response.destroy();
+    breakOff(response);
     return;
   }
   const bytes = Buffer.from(`${JSON.stringify(error.toStatus())}\n`);
@@ -127,6 +127,12 @@ export function sendError(response: Response, error: StatusError, headers?: Repl
     ...headers,
   });
   response.end(bytes);
+}
+
+/** Ends a reply so that the client sees that it is not whole. */
+export function breakOff(response: Response): void {
+  if ('stream' in response) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  response.destroy();
 }
 
 /** Warnings as `Warning` headers (RFC 7234): at most 4 KiB of them, each at most 256 characters. */

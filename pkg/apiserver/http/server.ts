@@ -31,6 +31,12 @@ export interface ApiServerOptions {
 /** How long requests in flight may take when the server stops, milliseconds. */
 const drainTime = 5_000;
 const maximumConnections = 10_000;
+/** Megabytes that a session may keep for its client; above, Node refuses new streams on it. */
+const sessionMemory = 256;
+/** Bytes left unsent by streams that broke off, above which a session takes no new ones: Node never ceases to count them as kept. */
+const lostLimit = 64 * 1024 * 1024;
+/** How long an HTTP/2 session may be open with nothing going on in it, milliseconds. */
+const idleTime = 120_000;
 
 export class ApiServer implements Runnable {
   readonly name = 'apiserver';
@@ -52,7 +58,7 @@ export class ApiServer implements Runnable {
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
       handshakeTimeout: 15_000,
-      maxSessionMemory: 64,
+      maxSessionMemory: sessionMemory,
       maxHeaderListPairs: 200,
       settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: 64 * 1024 },
     });
@@ -71,6 +77,7 @@ export class ApiServer implements Runnable {
     server.on('session', (session) => {
       this.#sessions.add(session);
       session.once('close', () => this.#sessions.delete(session));
+      replaceInTime(session);
       session.on('error', (error) => options.log.debug('an HTTP/2 session ended with an error', { error: error.message }));
     });
     server.on('tlsClientError', (error) => options.log.debug('a TLS handshake failed', { error: error.message }));
@@ -128,4 +135,23 @@ export class ApiServer implements Runnable {
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
+}
+
+/** Has the client open another session when this one is idle, or before broken streams have made it unusable. */
+function replaceInTime(session: ServerHttp2Session): void {
+  let open = 0;
+  let lost = 0;
+  session.on('stream', (stream) => {
+    open++;
+    stream.once('close', () => {
+      open--;
+      if (stream.rstCode === 0) return;
+      lost += stream.writableLength;
+      if (lost > lostLimit) session.close();
+    });
+  });
+  // Told again after any sign of life.
+  session.setTimeout(idleTime, () => {
+    if (open === 0) session.close();
+  });
 }
