@@ -3,6 +3,7 @@
  * that could do it costs a quarter of a second to load.
  */
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { bitString, element, integer, objectId, pemOf, readElement as read, sequence, set, utf8String } from '#base/der';
 
 const objectIds = {
   commonName: [0x55, 0x04, 0x03],
@@ -16,18 +17,12 @@ export function createSigningRequest(privateKey: KeyObject, commonName: string, 
     throw new Error(`a signing request is made with an EC key, not ${privateKey.asymmetricKeyType}`);
   const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const subject = sequence(
-    element(0x31, sequence(objectId(objectIds.organization), utf8(organization))),
-    element(0x31, sequence(objectId(objectIds.commonName), utf8(commonName))),
+    set(sequence(objectId(objectIds.organization), utf8String(organization))),
+    set(sequence(objectId(objectIds.commonName), utf8String(commonName))),
   );
-  const body = sequence(element(0x02, Buffer.from([0])), subject, publicKey, element(0xa0, Buffer.alloc(0)));
+  const body = sequence(integer(Buffer.from([0])), subject, publicKey, element(0xa0, Buffer.alloc(0)));
   const signature = sign('sha256', body, privateKey);
-  const request = sequence(
-    body,
-    sequence(objectId(objectIds.ecdsaWithSha256)),
-    element(0x03, Buffer.concat([Buffer.from([0]), signature])),
-  );
-  const lines = request.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`;
+  return pemOf('CERTIFICATE REQUEST', sequence(body, sequence(objectId(objectIds.ecdsaWithSha256)), bitString(signature)));
 }
 
 /**
@@ -50,46 +45,4 @@ export function provenPublicKey(pem: string): Uint8Array | undefined {
   } catch {
     return undefined;
   }
-}
-
-interface Element {
-  readonly content: Buffer;
-  /** Tag and length included. */
-  readonly whole: Buffer;
-  readonly rest: Buffer;
-}
-
-function read(bytes: Buffer): Element {
-  let length = bytes.readUInt8(1);
-  let start = 2;
-  if (length & 0x80) {
-    const size = length & 0x7f;
-    length = bytes.readUIntBE(2, size);
-    start += size;
-  }
-  const end = start + length;
-  if (end > bytes.length) throw new RangeError('truncated');
-  return { content: bytes.subarray(start, end), whole: bytes.subarray(0, end), rest: bytes.subarray(end) };
-}
-
-function element(tag: number, content: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([tag]), lengthOf(content.length), content]);
-}
-
-function lengthOf(length: number): Buffer {
-  if (length < 0x80) return Buffer.from([length]);
-  if (length < 0x100) return Buffer.from([0x81, length]);
-  return Buffer.from([0x82, length >> 8, length & 0xff]);
-}
-
-function sequence(...parts: readonly Uint8Array[]): Buffer {
-  return element(0x30, Buffer.concat(parts));
-}
-
-function objectId(bytes: readonly number[]): Buffer {
-  return element(0x06, Buffer.from(bytes));
-}
-
-function utf8(text: string): Buffer {
-  return element(0x0c, Buffer.from(text, 'utf8'));
 }

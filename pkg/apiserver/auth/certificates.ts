@@ -1,9 +1,20 @@
 /**
- * Makes X.509 certificates: the only file that touches the certificate library, which is dear to import (a quarter of a
- * second) and therefore loaded when something must be made and not before. Reading certificates needs `node:crypto` alone.
+ * Makes X.509 certificates with EC keys, by hand, because every first start waits for them: the library that could do it is dear to import
+ * (a quarter of a second). It is loaded here alone, and only to read the signing requests of others.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, webcrypto } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign as signBytes,
+  webcrypto,
+  X509Certificate,
+} from 'node:crypto';
 import { isIP } from 'node:net';
+import { bitString, element, integer, objectId, octetString, pemOf, readElement, sequence, set, utf8String } from '#base/der';
 import { StatusError } from '#base/errors';
 
 /** A certificate and its key, both PEM. */
@@ -31,7 +42,24 @@ async function library(): Promise<Library> {
   return x509;
 }
 
-const signing = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const ids = {
+  commonName: [0x55, 0x04, 0x03],
+  organization: [0x55, 0x04, 0x0a],
+  subjectKeyIdentifier: [0x55, 0x1d, 0x0e],
+  keyUsage: [0x55, 0x1d, 0x0f],
+  subjectAlternativeName: [0x55, 0x1d, 0x11],
+  basicConstraints: [0x55, 0x1d, 0x13],
+  authorityKeyIdentifier: [0x55, 0x1d, 0x23],
+  extendedKeyUsage: [0x55, 0x1d, 0x25],
+  ecdsaWithSha256: [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02],
+} as const;
+
+const usageIds = {
+  server: [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01],
+  client: [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02],
+} as const;
+
+const derTrue = Buffer.from([0x01, 0x01, 0xff]);
 
 /** A fresh EC P-256 key as PKCS#8 PEM. */
 export function generatePrivateKey(): string {
@@ -39,55 +67,120 @@ export function generatePrivateKey(): string {
 }
 
 /** A self-signed certificate authority for `commonName`. */
-export async function createAuthority(commonName: string, notBefore: number, notAfter: number): Promise<KeyPair> {
-  const x509 = await library();
+export function createAuthority(commonName: string, notBefore: number, notAfter: number): KeyPair {
   const privateKey = generatePrivateKey();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: [{ CN: [commonName] }],
-    notBefore: new Date(notBefore),
-    notAfter: new Date(notAfter),
-    signingAlgorithm: signing,
-    keys: await signingKeys(privateKey),
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature, true),
-      await x509.SubjectKeyIdentifierExtension.create(await publicKeyOf(createPublicKey(privateKey))),
-    ],
-  });
-  return { certificate: `${certificate.toString('pem')}\n`, privateKey };
+  const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const name = sequence(nameEntry(ids.commonName, commonName));
+  const certificate = sign(privateKey, { issuer: name, notBefore, notAfter, subject: name, publicKey }, [
+    extension(ids.basicConstraints, sequence(derTrue), true),
+    // Digital signature, signing of certificates and of revocation lists.
+    extension(ids.keyUsage, bitString(Buffer.from([0x86]), 1), true),
+    extension(ids.subjectKeyIdentifier, octetString(keyIdentifier(publicKey))),
+  ]);
+  return { certificate, privateKey };
 }
 
-/** A certificate signed by `authority` for the public key `publicKey` (PEM, SPKI). */
-export async function issueCertificate(authority: KeyPair, publicKey: KeyObject, request: CertificateRequest): Promise<string> {
-  const x509 = await library();
-  const issuer = new x509.X509Certificate(authority.certificate);
-  const subjectKey = await publicKeyOf(publicKey);
-  const usages = { server: x509.ExtendedKeyUsage.serverAuth, client: x509.ExtendedKeyUsage.clientAuth };
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    subject: [...request.organizations.map((organization) => ({ O: [organization] })), { CN: [request.commonName] }],
-    issuer: issuer.subject,
-    notBefore: new Date(request.notBefore),
-    notAfter: new Date(request.notAfter),
-    signingAlgorithm: signing,
-    publicKey: subjectKey,
-    signingKey: (await signingKeys(authority.privateKey)).privateKey,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
-      new x509.ExtendedKeyUsageExtension(request.usages.map((usage) => usages[usage])),
-      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
-      ...(request.hosts.length === 0
-        ? []
-        : [
-            new x509.SubjectAlternativeNameExtension(
-              request.hosts.map((host) => ({ type: isIP(host) === 0 ? ('dns' as const) : ('ip' as const), value: host })),
-            ),
-          ]),
-    ],
-  });
-  return `${certificate.toString('pem')}\n`;
+/** A certificate signed by `authority`, whose key is EC, for `publicKey`. Throws where a host is too odd to stand in a certificate. */
+export function issueCertificate(authority: KeyPair, publicKey: KeyObject, request: CertificateRequest): string {
+  const issuer = new X509Certificate(authority.certificate);
+  const subject = sequence(
+    ...request.organizations.map((organization) => nameEntry(ids.organization, organization)),
+    nameEntry(ids.commonName, request.commonName),
+  );
+  const { notBefore, notAfter } = request;
+  const body = {
+    issuer: subjectOf(issuer.raw),
+    notBefore,
+    notAfter,
+    subject,
+    publicKey: publicKey.export({ type: 'spki', format: 'der' }),
+  };
+  const issuerKey = keyIdentifier(issuer.publicKey.export({ type: 'spki', format: 'der' }));
+  return sign(authority.privateKey, body, [
+    extension(ids.basicConstraints, sequence(), true),
+    // Digital signature and encipherment of keys.
+    extension(ids.keyUsage, bitString(Buffer.from([0xa0]), 5), true),
+    extension(ids.extendedKeyUsage, sequence(...request.usages.map((usage) => objectId(usageIds[usage])))),
+    extension(ids.authorityKeyIdentifier, sequence(element(0x80, issuerKey))),
+    ...(request.hosts.length === 0 ? [] : [extension(ids.subjectAlternativeName, sequence(...request.hosts.map(alternativeName)))]),
+  ]);
+}
+
+interface CertificateBody {
+  /** Names in DER. */
+  readonly issuer: Uint8Array;
+  readonly subject: Uint8Array;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** SPKI in DER. */
+  readonly publicKey: Uint8Array;
+}
+
+/** A version 3 certificate as PEM. */
+function sign(privateKey: string, body: CertificateBody, extensions: readonly Uint8Array[]): string {
+  const key = createPrivateKey(privateKey);
+  if (key.asymmetricKeyType !== 'ec')
+    throw new Error(`certificates are signed with an EC key; the authority's is ${key.asymmetricKeyType}`);
+  const algorithm = sequence(objectId(ids.ecdsaWithSha256));
+  const signed = sequence(
+    element(0xa0, integer(Buffer.from([2]))),
+    integer(serialNumber()),
+    algorithm,
+    body.issuer,
+    sequence(time(body.notBefore), time(body.notAfter)),
+    body.subject,
+    body.publicKey,
+    element(0xa3, sequence(...extensions)),
+  );
+  return pemOf('CERTIFICATE', sequence(signed, algorithm, bitString(signBytes('sha256', signed, key))));
+}
+
+function nameEntry(id: readonly number[], value: string): Buffer {
+  return set(sequence(objectId(id), utf8String(value)));
+}
+
+function extension(id: readonly number[], value: Uint8Array, critical = false): Buffer {
+  return sequence(objectId(id), ...(critical ? [derTrue] : []), octetString(value));
+}
+
+/** As RFC 5280 has it: two digits for the year until 2049, four from then on. */
+function time(milliseconds: number): Buffer {
+  const digits = new Date(milliseconds).toISOString().replaceAll(/\.\d+|[-:T]/g, '');
+  return Number(digits.slice(0, 4)) < 2050 ? element(0x17, Buffer.from(digits.slice(2))) : element(0x18, Buffer.from(digits));
+}
+
+/** RFC 5280's first method: the SHA-1 of the key's bits. */
+function keyIdentifier(publicKey: Buffer): Buffer {
+  const algorithm = readElement(readElement(publicKey).content);
+  return createHash('sha1').update(readElement(algorithm.rest).content.subarray(1)).digest();
+}
+
+/** The subject's name of a certificate, byte for byte: what is issued must name its issuer just so. */
+function subjectOf(certificate: Buffer): Buffer {
+  const version = readElement(readElement(readElement(certificate).content).content);
+  const serial = readElement(version.rest);
+  const algorithm = readElement(serial.rest);
+  const issuer = readElement(algorithm.rest);
+  const validity = readElement(issuer.rest);
+  return readElement(validity.rest).whole;
+}
+
+function alternativeName(host: string): Buffer {
+  const family = isIP(host);
+  if (family === 4) return element(0x87, Buffer.from(host.split('.').map(Number)));
+  if (family === 6) return element(0x87, addressBytes(host));
+  if (!/^[\x21-\x7e]+$/.test(host)) throw new Error(`${JSON.stringify(host)} cannot be a name in a certificate: write it in ASCII`);
+  return element(0x82, Buffer.from(host, 'latin1'));
+}
+
+/** The 16 bytes of an IPv6 address. */
+function addressBytes(address: string): Buffer {
+  // A URL spells every form of an address in the same way: hexadecimal groups, at most one `::`.
+  const [before = '', after] = new URL(`http://[${address.replace(/%.*$/, '')}]`).hostname.slice(1, -1).split('::');
+  const head = before === '' ? [] : before.split(':');
+  const tail = after === undefined || after === '' ? [] : after.split(':');
+  const groups = [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail];
+  return Buffer.concat(groups.map((group) => Buffer.from(group.padStart(4, '0'), 'hex')));
 }
 
 /**
@@ -116,32 +209,9 @@ export async function readSigningRequest(pem: string): Promise<KeyObject> {
   return key;
 }
 
-function serialNumber(): string {
+/** 16 random bytes that are a positive number. */
+function serialNumber(): Buffer {
   const bytes = randomBytes(16);
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;
-  return bytes.toString('hex');
-}
-
-async function signingKeys(pem: string): Promise<webcrypto.CryptoKeyPair> {
-  const key = createPrivateKey(pem);
-  const der = key.export({ type: 'pkcs8', format: 'der' });
-  const privateKey = await webcrypto.subtle.importKey('pkcs8', der, signing, true, ['sign']);
-  return { privateKey, publicKey: await publicKeyOf(createPublicKey(key)) };
-}
-
-async function publicKeyOf(key: KeyObject): Promise<webcrypto.CryptoKey> {
-  const der = key.export({ type: 'spki', format: 'der' });
-  const algorithm =
-    key.asymmetricKeyType === 'rsa'
-      ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-      : key.asymmetricKeyType === 'ed25519'
-        ? { name: 'Ed25519' }
-        : { name: 'ECDSA', namedCurve: webCurve(key.asymmetricKeyDetails?.namedCurve) };
-  return webcrypto.subtle.importKey('spki', der, algorithm, true, ['verify']);
-}
-
-function webCurve(name: string | undefined): string {
-  const curve = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' }[name ?? ''];
-  if (curve === undefined) throw new StatusError('BadRequest', `the key's curve ${name ?? ''} is not supported: use P-256`);
-  return curve;
+  return bytes;
 }

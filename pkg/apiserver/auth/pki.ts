@@ -65,7 +65,7 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
       usages: ['client'],
     }),
   ]);
-  const issue = (key: KeyObject, commonName: string, organizations: readonly string[]): Promise<string> =>
+  const issue = (key: KeyObject, commonName: string, organizations: readonly string[]): string =>
     issueCertificate(authority, key, { commonName, organizations, hosts: [], usages: ['client'], ...validity(clock) });
   return {
     serving,
@@ -82,9 +82,9 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
         return issue(await readSigningRequest(signingRequestPem), `system:node:${nodeName}`, ['system:nodes']);
       },
     },
-    async issueClient(commonName, organizations) {
+    issueClient(commonName, organizations) {
       const privateKey = generatePrivateKey();
-      return { privateKey, certificate: await issue(createPublicKey(privateKey), commonName, organizations) };
+      return Promise.resolve({ privateKey, certificate: issue(createPublicKey(privateKey), commonName, organizations) });
     },
   };
 }
@@ -119,7 +119,7 @@ async function openAuthority(directory: string, clock: Clock): Promise<KeyPair> 
     );
   }
   // A key with no certificate is what a start that was cut short leaves: nothing has been signed with it.
-  const made = await createAuthority('berth-ca', clock.now() - allowedSkew, clock.now() + authorityLife);
+  const made = createAuthority('berth-ca', clock.now() - allowedSkew, clock.now() + authorityLife);
   await writePair(directory, 'ca', made);
   return made;
 }
@@ -139,7 +139,7 @@ async function openPair(
   const fresh = generatePrivateKey();
   const made = {
     privateKey: fresh,
-    certificate: await issueCertificate(authority, createPublicKey(fresh), { ...request, ...validity(clock) }),
+    certificate: issueCertificate(authority, createPublicKey(fresh), { ...request, ...validity(clock) }),
   };
   await writePair(directory, name, made);
   return made;
