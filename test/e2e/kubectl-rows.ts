@@ -112,6 +112,21 @@ async function during(
   }
 }
 
+/** Says words to a kubectl that is attached to a process, which must answer `said WORD`; then ends its input, and with it the kubectl. */
+async function talk({ kubectl, namespace }: Bench, args: readonly string[], spoken: readonly string[]): Promise<void> {
+  const child = spawn(kubectl.path, ['-n', namespace, ...args], { env: kubectl.env, timeout: 60_000 });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+  const ended = once(child, 'close');
+  await eventually('it is attached', async () => (output.includes('command prompt') ? true : undefined));
+  for (const word of spoken) {
+    child.stdin.write(`${word}\n`);
+    await eventually(`the answer to ${word}`, async () => (output.includes(`said ${word}\n`) ? true : undefined));
+  }
+  child.stdin.end();
+  expect(await ended).toEqual([0, null]);
+}
+
 const text = async (url: string): Promise<string> => await (await fetch(url)).text();
 
 /** A deployment of the row's own. */
@@ -124,8 +139,17 @@ async function deployment(bench: Bench, name: string, replicas = 1): Promise<str
 const field = (bench: Bench, object: string, path: string): Promise<string> => bench.run('get', object, '-o', `jsonpath={${path}}`);
 
 export const rows: readonly Row[] = [
-  prints('explain deployments', 'group, kind, version and fields', /KIND: +Deployment[\s\S]*FIELDS:[\s\S]*spec\s+<DeploymentSpec>/),
-  prints('explain pod.spec.containers.image', 'the type of one field', /FIELD: +image <string>/),
+  prints(
+    'explain deployments',
+    'group, kind, version, what it is, and fields',
+    /KIND: +Deployment[\s\S]*Keeps pods of a template running[\s\S]*FIELDS:[\s\S]*spec\s+<DeploymentSpec>/,
+  ),
+  prints('explain pod.spec.containers.image', 'type and description of one field', /FIELD: +image <string>[\s\S]*What to run/),
+  prints(
+    'explain service.spec',
+    'a field, its type, and the fields inside',
+    /FIELD: +spec <ServiceSpec>[\s\S]*What is wanted[\s\S]*clusterIP/,
+  ),
   prints('explain stack', "the fields of Berth's own kind", /KIND: +Stack[\s\S]*spec\s+<StackSpec>/),
   prints('explain job.spec --recursive', 'all fields below', /backoffLimit\s+<integer>[\s\S]*containers\s+<\[\]Container>/),
 
@@ -143,7 +167,11 @@ export const rows: readonly Row[] = [
   },
   prints('auth can-i create pods', '`yes`', /^yes$/m),
   prints('auth can-i --list', 'what the user may do', /\*\.\* +\[\] +\[\] +\[\*\]/),
-  prints('auth whoami', 'the name and groups of the user', /Username +berth-admin[\s\S]*system:masters/, { since: '1.30' }),
+  prints('auth whoami', 'the name and groups of the user', /Username +berth-admin[\s\S]*system:masters/),
+
+  prints('top nodes', 'CPU and memory of each node', /^NAME +CPU\(cores\).*\n\S+ +\d+m +\d+%/),
+  prints('top pods', 'CPU and memory of each pod', /^NAME +CPU\(cores\) +MEMORY\(bytes\) *\n(.*\n)*solo +\d+m +\d+Mi/),
+  prints('top pod solo --containers', 'of each container', /^POD +NAME +CPU\(cores\).*\nsolo +main +\d+m +\d+Mi/),
 
   prints('get --raw /readyz', 'the answer as it is', /^ok$/),
   prints('get pods --field-selector metadata.name=solo -o name', 'the pod of that name alone', /^pod\/solo\n$/),
@@ -459,17 +487,63 @@ export const rows: readonly Row[] = [
     command: 'attach -i POD',
     does: 'what is typed reaches the process, what it prints comes back',
     check: async (bench) => {
-      const child = spawn(bench.kubectl.path, ['-n', bench.namespace, 'attach', '-i', 'solo'], { env: bench.kubectl.env, timeout: 60_000 });
-      let output = '';
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
-      const ended = once(child, 'close');
-      await eventually('it is attached', async () => (output.includes('command prompt') ? true : undefined));
-      for (const word of ['one', 'two']) {
-        child.stdin.write(`${word}\n`);
-        await eventually(`the answer to ${word}`, async () => (output.includes(`said ${word}\n`) ? true : undefined));
-      }
-      child.stdin.end();
-      expect(await ended).toEqual([0, null]);
+      await talk(bench, ['attach', '-i', 'solo'], ['one', 'two']);
+    },
+  },
+  {
+    command: 'debug POD --image --target',
+    does: "an ephemeral container that sees the target's processes",
+    check: async (bench) => {
+      const script = 'ps | grep httpd; exec sleep 600';
+      await bench.run('debug', 'solo', `--image=${image}`, '--target=main', '--container=debugger', '--', 'sh', '-c', script);
+      const status = '{.status.ephemeralContainerStatuses[0].state}';
+      await bench.run('wait', `--for=jsonpath=${status.replace('state}', 'name}')}=debugger`, 'pod/solo', '--timeout=30s');
+      await eventually('it runs', async () =>
+        (await field(bench, 'pod/solo', status.slice(1, -1))).includes('running') ? true : undefined,
+      );
+      await eventually('it has looked', async () =>
+        (await bench.run('logs', 'solo', '-c', 'debugger')).includes('httpd -p 8080') ? true : undefined,
+      );
+      expect(await bench.run('exec', 'solo', '-c', 'debugger', '--', 'cat', '/proc/1/root/www/index.html')).toBe('page\n');
+    },
+  },
+  {
+    command: 'debug -i POD --image',
+    does: 'is attached to what it started',
+    check: async (bench) => {
+      const script = 'while read -r line; do echo "said $line"; done';
+      await talk(bench, ['debug', '-i', 'solo', `--image=${image}`, '--container=talker', '--', 'sh', '-c', script], ['three']);
+    },
+  },
+  {
+    command: 'debug POD --copy-to=NAME --share-processes',
+    does: 'a copy of the pod with one more container',
+    check: async (bench) => {
+      await bench.run(
+        'debug',
+        'solo',
+        `--image=${image}`,
+        '--copy-to=copied',
+        '--share-processes',
+        '--container=more',
+        '--',
+        'sleep',
+        '600',
+      );
+      await bench.run('wait', '--for=condition=Ready', 'pod/copied', '--timeout=60s');
+      expect(await field(bench, 'pod/copied', '.spec.containers[*].name')).toBe('main more');
+      await bench.run('delete', 'pod', 'copied', '--grace-period=1', '--wait=false');
+    },
+  },
+  {
+    command: 'debug node/NAME --image',
+    does: "a pod on the node that sees the node's files",
+    check: async (bench) => {
+      const output = await bench.run('debug', `node/${bench.node}`, `--image=${image}`, '--', 'ls', '/host/proc/1');
+      const name = /pod (\S+) with/.exec(output)?.[1] ?? '';
+      await bench.run('wait', '--for=jsonpath={.status.phase}=Succeeded', `pod/${name}`, '--timeout=60s');
+      expect(await bench.run('logs', name)).toMatch(/^cmdline$/m);
+      await bench.run('delete', 'pod', name, '--wait=false');
     },
   },
   {

@@ -6,6 +6,7 @@ test('a type has its fields, what is required, and the keywords that patches and
   const spec = jsonSchemaOf(typeTable, 'core.v1.PodSpec', 'v2') as { properties: Record<string, unknown>; required: string[] };
   expect(spec.required).toEqual(['containers']);
   expect(spec.properties.containers).toEqual({
+    description: 'The containers that run side by side; at least one.',
     type: 'array',
     items: { $ref: '#/definitions/io.k8s.api.core.v1.Container' },
     'x-kubernetes-list-type': 'map',
@@ -14,6 +15,7 @@ test('a type has its fields, what is required, and the keywords that patches and
     'x-kubernetes-patch-merge-key': 'name',
   });
   expect(spec.properties.nodeSelector).toEqual({
+    description: 'Labels that its node must have.',
     type: 'object',
     additionalProperties: { type: 'string' },
     'x-kubernetes-map-type': 'atomic',
@@ -21,10 +23,23 @@ test('a type has its fields, what is required, and the keywords that patches and
 });
 
 test('v3 wraps references, v2 does not', () => {
+  const description = 'The pods that it makes.';
   const v3 = jsonSchemaOf(typeTable, 'apps.v1.DeploymentSpec', 'v3') as { properties: Record<string, unknown> };
-  expect(v3.properties.template).toEqual({ allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodTemplateSpec' }], default: {} });
+  expect(v3.properties.template).toEqual({
+    description,
+    allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodTemplateSpec' }],
+    default: {},
+  });
   const v2 = jsonSchemaOf(typeTable, 'apps.v1.DeploymentSpec', 'v2') as { properties: Record<string, unknown> };
-  expect(v2.properties.template).toEqual({ $ref: '#/definitions/io.k8s.api.core.v1.PodTemplateSpec' });
+  expect(v2.properties.template).toEqual({ description, $ref: '#/definitions/io.k8s.api.core.v1.PodTemplateSpec' });
+});
+
+test('a kind is described by what is said of it, and by what every kind has', () => {
+  const kinds = new Map([['core.v1.ConfigMap', 'Settings.']]);
+  expect(jsonSchemasOf(typeTable, ['core.v1.ConfigMap'], 'v2', kinds)[schemaNameOf('core.v1.ConfigMap')]).toMatchObject({
+    description: 'Settings.',
+    properties: { kind: { description: 'What the object is.', type: 'string' }, data: { description: 'Entries, by name.' } },
+  });
 });
 
 test('every type of the table has a schema, and no reference is left open', () => {

@@ -1,6 +1,7 @@
 /**
  * JSON Schema of the types, with the `x-kubernetes-*` keywords, as OpenAPI v2 and v3 publish it.
  */
+import { descriptionOf } from '../descriptions.ts';
 import type { FieldDescription, TypeDescription, TypeTable } from './type-table.ts';
 
 export type JsonSchema = { readonly [keyword: string]: unknown };
@@ -26,15 +27,20 @@ export function schemaNameOf(typeName: string): string {
   return prefix + typeName;
 }
 
-/** The schemas of these types and of all that they refer to, by published name, sorted. */
-export function jsonSchemasOf(table: TypeTable, typeNames: Iterable<string>, dialect: SchemaDialect): Record<string, JsonSchema> {
+/** The schemas of these types and of all that they refer to, by published name, sorted. `kinds` has a sentence on each kind, by its type's name. */
+export function jsonSchemasOf(
+  table: TypeTable,
+  typeNames: Iterable<string>,
+  dialect: SchemaDialect,
+  kinds: ReadonlyMap<string, string> = new Map(),
+): Record<string, JsonSchema> {
   const found = new Map<string, JsonSchema>();
   const waiting = [...typeNames];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
     const published = schemaNameOf(name);
     const type = table.find(name);
     if (type === undefined || found.has(published)) continue;
-    found.set(published, jsonSchemaOf(table, name, dialect));
+    found.set(published, { ...described(kinds.get(name)), ...jsonSchemaOf(table, name, dialect) });
     if (type.form === 'message') waiting.push(...type.fields.filter((field) => !field.protobufOnly).map((field) => field.type));
   }
   return Object.fromEntries([...found].toSorted(([a], [b]) => (a < b ? -1 : 1)));
@@ -46,12 +52,16 @@ export function jsonSchemaOf(table: TypeTable, typeName: string, dialect: Schema
   if (type.form !== 'message') return formSchema(type, dialect);
   const properties: Record<string, JsonSchema> = {};
   if (type.kind !== undefined) {
-    properties.apiVersion = { type: 'string' };
-    properties.kind = { type: 'string' };
+    for (const name of ['apiVersion', 'kind']) properties[name] = { ...described(descriptionOf(typeName, name, true)), type: 'string' };
   }
-  for (const field of type.fields) if (!field.protobufOnly) properties[field.name] = fieldSchema(table, field, dialect);
+  for (const field of type.fields) {
+    if (field.protobufOnly) continue;
+    const description = descriptionOf(typeName, field.name, type.kind !== undefined);
+    properties[field.name] = { ...described(description), ...fieldSchema(table, field, dialect) };
+  }
   const required = type.fields.filter((field) => field.required).map((field) => field.name);
   return {
+    ...described(descriptionOf(typeName)),
     type: 'object',
     ...(Object.keys(properties).length === 0 ? {} : { properties }),
     ...(required.length === 0 ? {} : { required }),
@@ -59,6 +69,10 @@ export function jsonSchemaOf(table: TypeTable, typeName: string, dialect: Schema
     ...(type.mapType === undefined ? {} : { 'x-kubernetes-map-type': type.mapType }),
     ...(type.unions.length === 0 ? {} : { 'x-kubernetes-unions': type.unions }),
   };
+}
+
+function described(description: string | undefined): JsonSchema {
+  return description === undefined ? {} : { description };
 }
 
 function formSchema(type: TypeDescription, dialect: SchemaDialect): JsonSchema {

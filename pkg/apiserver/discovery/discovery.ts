@@ -22,6 +22,8 @@ export interface DiscoveredResource {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly subresources: readonly ServedSubresource[];
+  /** What it is, in one sentence. */
+  readonly description?: string;
 }
 
 interface GroupVersion {

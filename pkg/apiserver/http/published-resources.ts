@@ -50,6 +50,7 @@ function fromKind({ kind, version, resource }: ServedKind): PublishedResource {
       kind: subresource.kind.kind === kind.kind ? { group, version: resource.version, kind: kind.kind } : subresource.kind,
       verbs: streams.has(subresource.name) ? ['create', 'get'] : subresource.verbs,
     })),
+    ...(kind.description === undefined ? {} : { description: kind.description }),
     type: resource,
     columns: kind.columns,
     columnForm: (object) => version.toStored?.(object) ?? object,

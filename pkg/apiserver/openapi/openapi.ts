@@ -2,6 +2,7 @@
  * The OpenAPI documents, each made when first asked for and then kept: v3 by group and version, v2 as JSON and as protobuf.
  */
 import { createHash } from 'node:crypto';
+import { fieldDescriptions } from '#api/descriptions';
 import type { TypeTable } from '#api/schema/type-table';
 import { table as typeSource } from '#api/shapes/table';
 import type { DiscoveredResource } from '../discovery/discovery.ts';
@@ -33,7 +34,7 @@ export class OpenApi {
     const paths = new Set(this.#resources.map(groupVersionPath));
     // Of what the documents are made of, so that they need not be made for it.
     const hash = createHash('sha256')
-      .update(JSON.stringify([this.#version, this.#resources, typeSource]))
+      .update(JSON.stringify([this.#version, this.#resources, typeSource, fieldDescriptions]))
       .digest('hex')
       .toUpperCase();
     return {

@@ -74,6 +74,16 @@ const deleting = [
   query('propagationPolicy', 'string', 'What becomes of dependents: Orphan, Background or Foreground.'),
 ];
 
+/** The sentence on each kind, by the name of its type. */
+export function kindDescriptions(resources: readonly DiscoveredResource[], table: TypeTable): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { group, version, kind, description } of resources) {
+    const type = table.nameOfKind(group, version, kind);
+    if (type !== undefined && description !== undefined) found.set(type, description);
+  }
+  return found;
+}
+
 /** The paths of one resource, its subresources included. */
 export function pathsOf(resource: DiscoveredResource, table: TypeTable): ApiPath[] {
   const root = resource.group === '' ? `/api/${resource.version}` : `/apis/${resource.group}/${resource.version}`;

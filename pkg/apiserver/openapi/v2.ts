@@ -1,7 +1,7 @@
 import { type JsonSchema, jsonSchemasOf, schemaNameOf } from '#api/schema/json-schema';
 import type { TypeTable } from '#api/schema/type-table';
 import type { DiscoveredResource } from '../discovery/discovery.ts';
-import { type ApiOperation, type GroupVersionKind, type OperationParameter, pathsOf } from './operations.ts';
+import { type ApiOperation, type GroupVersionKind, kindDescriptions, type OperationParameter, pathsOf } from './operations.ts';
 
 export interface V2Parameter {
   readonly name: string;
@@ -49,7 +49,12 @@ export function openApiV2(resources: readonly DiscoveredResource[], table: TypeT
     }
     paths[entry.path] = { parameters: entry.parameters.map(parameter), ...Object.fromEntries(operations) };
   }
-  return { swagger: '2.0', info: { title: 'Kubernetes', version }, paths, definitions: jsonSchemasOf(table, types, 'v2') };
+  return {
+    swagger: '2.0',
+    info: { title: 'Kubernetes', version },
+    paths,
+    definitions: jsonSchemasOf(table, types, 'v2', kindDescriptions(resources, table)),
+  };
 }
 
 function describe(operation: ApiOperation): V2Operation {

@@ -1,7 +1,7 @@
 import { jsonSchemasOf, schemaNameOf } from '#api/schema/json-schema';
 import type { TypeTable } from '#api/schema/type-table';
 import type { DiscoveredResource } from '../discovery/discovery.ts';
-import { type ApiOperation, type OperationParameter, pathsOf } from './operations.ts';
+import { type ApiOperation, kindDescriptions, type OperationParameter, pathsOf } from './operations.ts';
 
 const replyMediaTypes = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
@@ -22,7 +22,7 @@ export function openApiV3(resources: readonly DiscoveredResource[], table: TypeT
     info: { title: 'Kubernetes', version },
     paths,
     components: {
-      schemas: jsonSchemasOf(table, types, 'v3'),
+      schemas: jsonSchemasOf(table, types, 'v3', kindDescriptions(resources, table)),
       securitySchemes: { BearerToken: { type: 'apiKey', in: 'header', name: 'authorization', description: 'Bearer Token authentication' } },
     },
   };
