@@ -7,7 +7,7 @@ import { Resolver } from 'node:dns/promises';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { nodes, pods, services } from '#api/shapes/resources';
+import { nodes, pods, secrets, services } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { eventually } from '../harness/commands.ts';
@@ -38,6 +38,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
       bench.start('mortal', specOf(shell(mortal), { terminationGracePeriodSeconds: 1 })),
       bench.start('probed', specOf(shell(sleeping, { livenessProbe: probe }), { terminationGracePeriodSeconds: 0 })),
       bench.finish('done', specOf(shell('echo done'))),
+      stowed(),
     ]);
     const service = await bench.client.create(services, {
       metadata: { name: 'steady', namespace },
@@ -55,6 +56,21 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
   async function ask(): Promise<string> {
     const response = await fetch(`http://${address}/who`, { signal: AbortSignal.timeout(2000), headers: { connection: 'close' } });
     return (await response.text()).trim();
+  }
+
+  /** Has what lives in memory alone: a secret, and a file that it wrote itself. */
+  async function stowed(): Promise<void> {
+    await bench.client.create(secrets, { metadata: { name: 'code', namespace }, data: { key: Buffer.from('s3cret').toString('base64') } });
+    const volumeMounts = [
+      { name: 'code', mountPath: '/code' },
+      { name: 'memory', mountPath: '/memory' },
+    ];
+    const volumes = [
+      { name: 'code', secret: { secretName: 'code' } },
+      { name: 'memory', emptyDir: { medium: 'Memory' } },
+    ];
+    const script = 'date > /memory/began; exec sleep 3600';
+    await bench.start('stowed', specOf(shell(script, { volumeMounts }), { terminationGracePeriodSeconds: 0, volumes }));
   }
 
   const get = (name: string): Promise<Pod> => bench.client.get(pods, { name, namespace });
@@ -93,6 +109,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     'kill -9 of %s: all goes on, nothing is started again',
     async (part) => {
       const [before, count, pid] = [await picture(), await started(), cluster.pid(part)];
+      const stowage = await bench.exec('stowed', 'cat', '/code/key', '/memory/began');
       await cluster.kill(part);
       expect(await ask()).toBe('steady');
       if (part === 'up') await cluster.up();
@@ -102,10 +119,46 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
       expect(await picture()).toEqual(before);
       expect(await started()).toBe(count);
       expect(await ask()).toBe('steady');
+      expect(await bench.exec('stowed', 'cat', '/code/key', '/memory/began')).toBe(stowage);
       await bench.start(`after-${part}`, specOf(shell(sleeping)));
       await bench.remove(`after-${part}`);
     },
     120_000,
+  );
+
+  test('berth down and up again: containers go on', async () => {
+    const [before, count] = [await picture(), await started()];
+    expect(await cluster.berth(['down'])).toMatchObject({ code: 0 });
+    expect(await ask()).toBe('steady');
+    await cluster.up();
+    await nodeIsReady();
+    expect(await picture()).toEqual(before);
+    expect(await started()).toBe(count);
+  }, 60_000);
+
+  test.each(['agent', 'containerd', 'server'] as const)(
+    'kill -9 of %s while pods start and stop: each runs once in the end, and goes without a trace',
+    async (part) => {
+      const names = ['one', 'two', 'three', 'four'];
+      const pid = cluster.pid(part);
+      const spec = specOf(shell(sleeping), { terminationGracePeriodSeconds: 1 });
+      const made = await Promise.all(names.map((name) => bench.create(name, spec)));
+      const uids = made.map(({ metadata }) => metadata.uid ?? '');
+      // As soon as the first has a cgroup, the runtime is at work.
+      await eventually('they begin', async () => (uids.some((uid) => cgroupsOfPod(uid).length > 0) ? true : undefined), 10_000, 5);
+      await cluster.kill(part);
+      await eventually(`another ${part} runs`, async () => (cluster.pid(part) === pid ? undefined : true), 60_000);
+      for (const name of names) await eventually(`${name} is ready`, () => bench.ready(name), 60_000);
+      for (const uid of uids) expect(runningContainersOf(uid)).toHaveLength(2);
+      const again = cluster.pid(part);
+      await Promise.all(names.map((name) => bench.client.delete(pods, { name, namespace })));
+      await cluster.kill(part);
+      await eventually(`another ${part} runs`, async () => (cluster.pid(part) === again ? undefined : true), 60_000);
+      for (const name of names)
+        await eventually(`${name} is gone`, async () => ((await bench.find(name)) === undefined ? true : undefined), 60_000);
+      for (const uid of uids) expect(cgroupsOfPod(uid)).toEqual([]);
+    },
+    180_000,
   );
 
   test('kill -9 of a shim: its pod is made anew, the others stay', async () => {
@@ -164,9 +217,14 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     expect(await ask()).toBe('steady');
     expect((await bench.find('leaving'))?.metadata.deletionTimestamp).toBeDefined();
     expect(await bench.find('forced')).toBeUndefined();
+    const dying = await get('mortal');
+    touchInside(dying.metadata.uid!, idOf(dying), '/tmp/end');
+    await eventually('it has ended', async () => (processesOf(dying.metadata.uid!, idOf(dying)).length === 0 ? true : undefined));
     for (const pod of [leaving!, forced!]) expect(processesOf(pod.metadata.uid!, idOf(pod)).length).toBeGreaterThan(0);
     await cluster.up();
     await bench.ready('coming');
+    const again = await bench.until('mortal', 'runs again', (now) => isReady(now) && idOf(now) !== idOf(dying));
+    expect(statusOf(again)).toMatchObject({ restartCount: 2, lastState: { terminated: { exitCode: 7 } } });
     await eventually('the deleted one is gone', async () => ((await bench.find('leaving')) === undefined ? true : undefined));
     for (const pod of [leaving!, forced!])
       await eventually('nothing of it is left', async () => (cgroupsOfPod(pod.metadata.uid!).length === 0 ? true : undefined));
@@ -220,11 +278,12 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     const before = await picture();
     await reboot();
     await cluster.up();
-    for (const name of ['steady', 'mortal', 'probed']) {
+    for (const name of ['steady', 'mortal', 'probed', 'stowed']) {
       const pod = await bench.until(name, 'runs again', (now) => isReady(now) && idOf(now) !== before[name]?.split(' ')[0]);
       expect([name, statusOf(pod)?.restartCount]).toEqual([name, Number(before[name]?.split(' ')[1]) + 1]);
     }
     await eventually('the service answers', ask);
+    expect(await bench.exec('stowed', 'cat', '/code/key')).toBe('s3cret');
     expect((await get('done')).status).toMatchObject({ phase: 'Succeeded', containerStatuses: [{ restartCount: 0 }] });
     await bench.start('fresh', specOf(shell(sleeping), { terminationGracePeriodSeconds: 1 }));
     await bench.remove('fresh');

@@ -17,6 +17,7 @@ export const exec: ProbeAction = {
     } catch (error) {
       if (codeOf(error) === 'DeadlineExceeded')
         return { success: false, message: `command timed out after ${timeoutMilliseconds / 1000}s` };
+      if (codeOf(error) === 'Unavailable') throw error;
       return { success: false, message: messageOf(error) };
     }
   },

@@ -19,7 +19,10 @@ export interface ProbeResult {
 export interface ProbeAction {
   /** The field of a probe that asks for it. */
   readonly name: 'exec' | 'httpGet' | 'tcpSocket' | 'grpc';
-  /** Resolves within the timeout, and does not reject for what is wrong with the container. */
+  /**
+   * Resolves within the timeout. Rejects only when the container could not be asked, because the runtime does not answer: that says nothing of
+   * the container.
+   */
   run(probe: Probe, target: ProbeTarget, timeoutMilliseconds: number): Promise<ProbeResult>;
 }
 

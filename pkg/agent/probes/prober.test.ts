@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { Container, Probe } from '#api/shapes/types/core-v1';
 import { ManualClock } from '#base/manual-clock';
 import { FakeRuntime } from '../runtime/fake/fake-runtime.ts';
+import { RuntimeError } from '../runtime/runtime.ts';
 import type { ProbeAction } from './probe-action.ts';
 import { type Prober, startProber } from './prober.ts';
 
@@ -10,7 +11,7 @@ const clock = new ManualClock();
 /** `answers`: by the first word of the command. */
 function probe(
   container: Partial<Container>,
-  answers: Record<string, boolean>,
+  answers: Record<string, boolean | 'unreachable'>,
   known?: { started: boolean; ready: boolean },
 ): { prober: Prober; asked: string[] } {
   const asked: string[] = [];
@@ -19,7 +20,9 @@ function probe(
     run: async ({ exec }) => {
       const name = exec?.command?.[0] ?? '';
       asked.push(name);
-      return { success: answers[name] ?? true, message: '' };
+      const answer = answers[name] ?? true;
+      if (answer === 'unreachable') throw new RuntimeError('Unavailable', 'the runtime does not answer');
+      return { success: answer, message: '' };
     },
   };
   const prober = startProber({
@@ -51,6 +54,22 @@ describe('probes', () => {
     await clock.advance(2000);
     expect(prober.state).toMatchObject({ started: true, ready: true });
     expect(asked).toContain('alive');
+    prober.stop();
+  });
+
+  test('a runtime that does not answer says nothing of the container', async () => {
+    const answers: Record<string, boolean | 'unreachable'> = { ok: true, alive: true };
+    const { prober } = probe(
+      { readinessProbe: of('ok', { failureThreshold: 1 }), livenessProbe: of('alive', { failureThreshold: 2 }) },
+      answers,
+    );
+    await clock.advance(2000);
+    answers.ok = answers.alive = 'unreachable';
+    await clock.advance(10_000);
+    expect(prober.state).toEqual({ started: true, ready: true, fatal: undefined });
+    answers.ok = answers.alive = false;
+    await clock.advance(2000);
+    expect(prober.state).toMatchObject({ ready: false, fatal: expect.anything() });
     prober.stop();
   });
 

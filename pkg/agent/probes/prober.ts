@@ -4,7 +4,6 @@
  */
 import type { Probe } from '#api/shapes/types/core-v1';
 import type { Clock } from '#base/clock';
-import { messageOf } from '#base/errors';
 import type { ProbeState } from '../plan.ts';
 import type { ProbeAction, ProbeResult, ProbeTarget } from './probe-action.ts';
 
@@ -80,6 +79,10 @@ class ContainerProber implements Prober {
     const begun = this.#options.clock.monotonic();
     const result = await this.#run(probe);
     if (this.#stopped) return;
+    if (result === undefined) {
+      this.#schedule(kind, probe, (probe.periodSeconds ?? 10) * 1000, successes, failures);
+      return;
+    }
     this.#options.onResult(kind, result);
     const counts = result.success ? { successes: successes + 1, failures: 0 } : { successes: 0, failures: failures + 1 };
     if (this.#settle(kind, probe, counts)) return;
@@ -87,14 +90,15 @@ class ContainerProber implements Prober {
     this.#schedule(kind, probe, Math.max(0, (probe.periodSeconds ?? 10) * 1000 - spent), counts.successes, counts.failures);
   }
 
-  async #run(probe: Probe): Promise<ProbeResult> {
+  /** Undefined: the container could not be asked. */
+  async #run(probe: Probe): Promise<ProbeResult | undefined> {
     const { actions, target } = this.#options;
     const action = actions.find(({ name }) => probe[name] !== undefined);
     if (action === undefined) return { success: false, message: 'the probe names no action' };
     try {
       return await action.run(probe, target, (probe.timeoutSeconds ?? 1) * 1000);
-    } catch (error) {
-      return { success: false, message: messageOf(error) };
+    } catch {
+      return undefined;
     }
   }
 
