@@ -51,6 +51,38 @@ export function termText(term: NodeSelectorTerm): string {
   return requirements.map(requirementText).join(' and ');
 }
 
+/** Labels that say what a node is, not what it is for: setting them would be a lie. */
+const facts: ReadonlySet<string> = new Set(['kubernetes.io/hostname', 'kubernetes.io/os', 'kubernetes.io/arch']);
+
+/**
+ * The fewest changes of the node's labels with which a term would hold, in the words of `kubectl label` (`disk=ssd`, `old-`); undefined where labels
+ * alone do not help.
+ */
+export function labelChanges(selector: NodeSelector, node: SelectableNode): string[] | undefined {
+  const changes = selector.nodeSelectorTerms.flatMap((term) => {
+    const found = changesFor(term, node);
+    return found === undefined ? [] : [found];
+  });
+  return changes.toSorted((a, b) => a.length - b.length)[0];
+}
+
+function changesFor(term: NodeSelectorTerm, node: SelectableNode): string[] | undefined {
+  const fields = term.matchFields ?? [];
+  if (fields.some((requirement) => !holds(requirement, requirement.key === 'metadata.name' ? node.name : undefined))) return undefined;
+  const changes: string[] = [];
+  for (const requirement of term.matchExpressions ?? []) {
+    const { key, operator, values = [] } = requirement;
+    if (holds(requirement, node.labels[key])) continue;
+    if (facts.has(key)) return undefined;
+    const overwrite = node.labels[key] === undefined ? '' : ' --overwrite';
+    if (operator === 'In' && values[0] !== undefined) changes.push(`${key}=${values[0]}${overwrite}`);
+    else if (operator === 'Exists') changes.push(`${key}=`);
+    else if (operator === 'NotIn' || operator === 'DoesNotExist') changes.push(`${key}-`);
+    else return undefined;
+  }
+  return changes.length === 0 ? undefined : changes;
+}
+
 function requirementText({ key, operator, values = [] }: NodeSelectorRequirement): string {
   switch (operator) {
     case 'In':

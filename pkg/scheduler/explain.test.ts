@@ -120,6 +120,14 @@ const refused: readonly Case[] = [
     pod: testPod('p', { spec: { affinity: affinityTo('disk', 'ssd') } }),
     nodes: [testNode('a', { labels: { disk: 'hdd' } })],
     summary: "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+    help: 'label the node: kubectl label node a disk=ssd --overwrite',
+  },
+  {
+    name: 'node affinity that labels cannot meet',
+    pod: testPod('p', { spec: { affinity: affinityTo('kubernetes.io/arch', 'riscv64') } }),
+    nodes: [testNode('a')],
+    summary: "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.",
+    help: "change the pod's node affinity (in Compose: its placement constraints)",
   },
   {
     name: 'a host port in use',

@@ -11,7 +11,7 @@ export const stackDescriber = defineDescriber<Stack>('compose.berth.dev', 'Stack
       headers: ['Name', 'Ready', 'State', 'Ports', 'Endpoints', 'Message'],
       rows: (status?.services ?? []).map((service) => [
         service.name,
-        `${service.ready}/${service.desired}`,
+        `${service.state === 'Completed' ? service.desired : service.ready}/${service.desired}`,
         service.state ?? '',
         (service.ports ?? []).map(formatPort).join(', '),
         (service.endpoints ?? []).join(', '),

@@ -1,4 +1,4 @@
-import { matchesNodeSelector, matchesTerm, termText } from '#api/node-selector';
+import { labelChanges, matchesNodeSelector, matchesTerm, termText } from '#api/node-selector';
 import type { Explanation, Plugin, Refusal } from '../framework.ts';
 
 const refusal: Refusal = { plugin: 'NodeAffinity', reason: "node(s) didn't match Pod's node affinity/selector" };
@@ -39,11 +39,15 @@ export const nodeAffinity: Plugin = {
               }
               if (required !== undefined && fails(slot)) {
                 const terms = required.nodeSelectorTerms.map(termText).join(', or ');
+                const changes = labelChanges(required, nodeAt(slot));
                 found.push({
                   ...refusal,
                   detail: `does not match the pod's required node affinity: ${terms}`,
-                  help: `change the labels of node ${snapshot.nameOf(slot)}, or the pod's affinity`,
-                  effort: 2,
+                  help:
+                    changes === undefined
+                      ? "change the pod's node affinity (in Compose: its placement constraints)"
+                      : `label the node: kubectl label node ${snapshot.nameOf(slot)} ${changes.join(' ')}`,
+                  effort: changes?.length ?? 10,
                 });
               }
               return found;
