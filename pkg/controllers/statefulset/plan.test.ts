@@ -317,7 +317,7 @@ describe('whatever happens', () => {
         }
         expect(world.step()).toBe(false);
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   });
 });

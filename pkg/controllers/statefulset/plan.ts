@@ -137,13 +137,13 @@ function partitionOf(set: StatefulSet): number {
   return set.spec.updateStrategy?.rollingUpdate?.partition ?? 0;
 }
 
-/** The highest goes first; one that does not serve holds up those that do, unless it is the first that fails in the whole set. */
+/** The highest goes first; one that does not serve yet is waited for, unless it is the first of the whole set that does not, or has ended. */
 function shrinkOrdered(view: View, replicas: readonly (Pod | undefined)[], condemned: readonly Pod[]): Moves | undefined {
   const firstUnhealthy = [...replicas, ...condemned.toReversed()].find((pod) => pod !== undefined && !view.isHealthy(pod));
   const [pod] = condemned;
   if (pod === undefined) return undefined;
   if (isGoing(pod)) return {};
-  return isRunningAndReady(pod) || pod === firstUnhealthy ? { remove: [pod] } : {};
+  return isRunningAndReady(pod) || isTerminal(pod) || pod === firstUnhealthy ? { remove: [pod] } : {};
 }
 
 function shrinkParallel(condemned: readonly Pod[]): Moves | undefined {
