@@ -21,6 +21,7 @@ import { podCollection } from './pod-collection.ts';
 import { replicaset } from './replicaset/replicaset.ts';
 import { stack } from './stack/stack.ts';
 import { statefulset } from './statefulset/statefulset.ts';
+import { untakenPods } from './untaken-pods.ts';
 
 export const controllers: readonly Controller[] = [
   namespaceDefaults,
@@ -29,6 +30,7 @@ export const controllers: readonly Controller[] = [
   nodeLifecycle,
   taintEviction,
   podCollection,
+  untakenPods,
   claims,
   releasedVolumes,
   claimProtection,
