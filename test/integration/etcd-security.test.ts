@@ -107,8 +107,9 @@ describeOnEtcd('etcd with authentication', () => {
     await works(backend, '/berth/a');
     const stop = new AbortController();
     const keys: string[] = [];
+    const after = await backend.revision();
     const watched = (async () => {
-      for await (const { events } of backend.watch('/berth/', await backend.revision(), stop.signal)) {
+      for await (const { events } of backend.watch('/berth/', after, stop.signal)) {
         keys.push(...events.map(({ key }) => key).filter((key) => !key.startsWith('/berth/_/')));
         if (keys.includes('/berth/c')) stop.abort();
       }
@@ -138,9 +139,9 @@ describeOnEtcd('etcd with authentication', () => {
 });
 
 test('what an endpoint and a prefix must be is said', async () => {
-  for (const endpoint of ['127.0.0.1:2379', 'ftp://a', 'http://a/path', 'http://', '']) {
+  for (const endpoint of ['127.0.0.1:2379', 'ftp://a', 'http://a/path', 'http://', 'unix://a', 'unix:///', '']) {
     await expect(openEtcd({ endpoints: [endpoint] })).rejects.toThrow(
-      `an etcd endpoint is http://HOST:PORT or https://HOST:PORT, not "${endpoint}"`,
+      `an etcd endpoint is http://HOST:PORT, https://HOST:PORT or unix:///PATH, not "${endpoint}"`,
     );
   }
   await expect(openEtcd({ endpoints: [] })).rejects.toThrow('etcd needs at least one endpoint');

@@ -34,7 +34,7 @@ import { carryOn, openRecord, rangeOf, recordKey } from './store-record.ts';
 import { WatchConnection } from './watch-connection.ts';
 
 export interface EtcdOptions extends EtcdTls {
-  /** `https://HOST:PORT` or `http://HOST:PORT`: members of one cluster, in the order in which they are tried. */
+  /** `https://HOST:PORT`, `http://HOST:PORT` or `unix:///PATH`: members of one cluster, in the order in which they are tried. */
   readonly endpoints: readonly string[];
   /** Where etcd's authentication is enabled. */
   readonly user?: string;

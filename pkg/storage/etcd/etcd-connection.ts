@@ -15,7 +15,7 @@ import { EtcdMember, type EtcdTls } from './etcd-member.ts';
 import type { ResponseHeader } from './generated/etcd.ts';
 
 export interface ConnectionOptions extends EtcdTls {
-  /** `https://HOST:PORT` or `http://HOST:PORT`, in the order in which they are tried. */
+  /** `https://HOST:PORT`, `http://HOST:PORT` or `unix:///PATH`, in the order in which they are tried. */
   readonly endpoints: readonly string[];
   readonly user?: string;
   readonly password?: string;

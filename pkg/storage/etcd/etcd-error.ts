@@ -62,7 +62,9 @@ function detailsOf(error: unknown): string {
 
 /** What to do, for what an operator can mend. */
 function explain(details: string): string {
-  const text = details.replace(/^etcdserver: /, '');
+  const text = details
+    .replace(/^etcdserver: /, '')
+    .replace(/^No connection established\. Last error: (?:Error: )?(.*?)\. Resolution note:.*$/s, '$1');
   if (text.includes('user name is empty')) return `${text}; it wants a user: --etcd-user and --etcd-password-file`;
   if (text.includes('authentication failed')) return `${text}; are --etcd-user and --etcd-password-file right?`;
   if (text.includes('permission denied')) return `${text}; the user needs a role that may read and write all keys under Berth's prefix`;

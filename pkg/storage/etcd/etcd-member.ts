@@ -29,7 +29,7 @@ const channelOptions = {
 } as const;
 
 export class EtcdMember {
-  /** `http://host:port` or `https://host:port`. */
+  /** As it was given. */
   readonly url: string;
   readonly #target: string;
   readonly #credentials: ChannelCredentials;
@@ -40,11 +40,19 @@ export class EtcdMember {
 
   /** Throws an error that says what is wrong with the endpoint. */
   constructor(endpoint: string, tls: EtcdTls) {
-    const { protocol, host, port } = parseEndpoint(endpoint);
-    this.url = `${protocol}//${host}:${port}`;
-    this.#target = `dns:///${host}:${port}`;
-    const address = host.replace(/^\[|\]$/g, '');
-    const secure = protocol === 'https:';
+    const url = parseEndpoint(endpoint);
+    this.url = endpoint;
+    if (url.protocol === 'unix:') {
+      this.#target = `unix:${decodeURIComponent(url.pathname)}`;
+      this.#credentials = credentials.createInsecure();
+      // Else it would be the path, which servers refuse.
+      this.#options = { ...channelOptions, 'grpc.default_authority': 'localhost' };
+      return;
+    }
+    // The port that is a scheme's own is left out by URL, though it was written.
+    this.#target = `dns:///${url.hostname}:${/:(\d+)\/?$/.exec(endpoint)?.[1] ?? '2379'}`;
+    const address = url.hostname.replace(/^\[|\]$/g, '');
+    const secure = url.protocol === 'https:';
     const byAddress = secure && isIP(address) !== 0;
     this.#credentials = secure ? secureCredentials(tls, byAddress ? address : undefined) : credentials.createInsecure();
     // A server's name in TLS is never an address; the certificate is checked against the address all the same.
@@ -82,17 +90,14 @@ function secureCredentials(tls: EtcdTls, address: string | undefined): ChannelCr
   );
 }
 
-function parseEndpoint(endpoint: string): { protocol: string; host: string; port: string } {
+function parseEndpoint(endpoint: string): URL {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  const wrong =
-    url === undefined ||
-    (url.protocol !== 'http:' && url.protocol !== 'https:') ||
-    url.hostname === '' ||
-    url.username !== '' ||
-    (url.pathname !== '/' && url.pathname !== '') ||
-    url.search !== '';
-  if (wrong) throw new Error(`an etcd endpoint is http://HOST:PORT or https://HOST:PORT, not "${endpoint}"`);
-  // The port that is a scheme's own is left out by URL, though it was written.
-  const written = /:(\d+)\/?$/.exec(endpoint)?.[1];
-  return { protocol: url.protocol, host: url.hostname, port: written ?? '2379' };
+  const network = url?.protocol === 'http:' || url?.protocol === 'https:';
+  const fits = network
+    ? url.hostname !== '' && (url.pathname === '/' || url.pathname === '')
+    : url?.protocol === 'unix:' && url.hostname === '' && url.pathname.length > 1;
+  if (url === undefined || !fits || url.username !== '' || url.search !== '') {
+    throw new Error(`an etcd endpoint is http://HOST:PORT, https://HOST:PORT or unix:///PATH, not "${endpoint}"`);
+  }
+  return url;
 }
