@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { missingForCluster, repository, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { installedVersions, useKubectl } from '../harness/kubectl.ts';
-import { type Bench, image, type Row, rows, soloPod } from './kubectl-rows.ts';
+import { type Bench, image, type Row, soloPod } from './kubectl-matrix/bench.ts';
+import { rows } from './kubectl-matrix/index.ts';
 
 const missing = missingForCluster();
 const allVersions = ['1.27', '1.30', '1.33', '1.35'] as const;
