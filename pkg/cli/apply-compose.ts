@@ -26,6 +26,7 @@ export async function applyCompose(
   const timeout = parseSeconds('--timeout', flags.timeout) * 1000;
   const plan = planOf(await loadComposeProject(context, files, flags), connection.namespace);
   for (const warning of plan.warnings) context.stderr.write(`warning: ${warning}\n`);
+  await awaitDeletion(context, connection, plan.stack.metadata, timeout);
   const { stack, outcome } = await applyPlan(connection, plan, flags.dryRun);
   context.stdout.write(`stack.compose.berth.dev/${stack.metadata.name} ${outcome}${flags.dryRun ? ' (dry run)' : ''}\n`);
   if (!flags.wait || flags.dryRun) return exitCodes.ok;
@@ -41,37 +42,62 @@ function planOf(loaded: Parameters<typeof planApply>[0], namespace: string): App
   }
 }
 
-async function applyPlan(
+/** One of the same name that is on its way out takes what belongs to it along: the new one comes after. */
+async function awaitDeletion(
+  context: VerbContext,
   connection: Connection,
-  plan: ApplyPlan,
-  dryRun: boolean,
-): Promise<{ stack: Stack; outcome: 'created' | 'configured' | 'unchanged' }> {
+  key: { readonly name: string; readonly namespace: string },
+  timeout: number,
+): Promise<void> {
+  const deadline = context.clock.monotonic() + timeout;
+  for (let rounds = 0; ; rounds++) {
+    const current = await connection.client.find(stacks, key);
+    if (current?.metadata.deletionTimestamp === undefined) return;
+    if (rounds === 0) context.stderr.write(`stack ${key.name} is being deleted; it is made anew once it is gone\n`);
+    if (context.clock.monotonic() > deadline)
+      throw new UsageError(
+        `stack "${key.name}" is still being deleted`,
+        `berth get pods -l compose.berth.dev/stack=${key.name} shows what is left.`,
+      );
+    await context.clock.sleep(200, context.signal);
+  }
+}
+
+/** Contents before the Stack that refers to them; and before those the server's word that it would take the Stack, so that nothing is half done. */
+async function applyPlan(connection: Connection, plan: ApplyPlan, dryRun: boolean): Promise<AppliedStack> {
   const { client } = connection;
-  const options = { dryRun, fieldManager: 'berth-apply' };
-  // Named by what they hold: one that is there already is the right one.
-  const create = async (make: () => Promise<unknown>): Promise<void> => {
-    try {
-      await make();
-    } catch (error) {
-      if (!hasReason(error, 'AlreadyExists')) throw error;
-    }
-  };
+  const checked = await writeStack(connection, plan.stack, true);
+  if (dryRun) return checked;
   await Promise.all([
-    ...plan.configMaps.map((configMap) => create(() => client.create(configMaps, configMap, options))),
-    ...plan.secrets.map((secret) => create(() => client.create(secrets, secret, options))),
+    ...plan.configMaps.map((configMap) => ensure(client.create(configMaps, configMap, options))),
+    ...plan.secrets.map((secret) => ensure(client.create(secrets, secret, options))),
   ]);
+  return checked.outcome === 'unchanged' ? checked : await writeStack(connection, plan.stack, false);
+}
+
+interface AppliedStack {
+  readonly stack: Stack;
+  readonly outcome: 'created' | 'configured' | 'unchanged';
+}
+
+const options = { fieldManager: 'berth-apply' };
+
+/** Contents are named by what they hold: one that is there already is the right one. */
+async function ensure(created: Promise<unknown>): Promise<void> {
+  try {
+    await created;
+  } catch (error) {
+    if (!hasReason(error, 'AlreadyExists')) throw error;
+  }
+}
+
+async function writeStack({ client }: Connection, wanted: ApplyPlan['stack'], dryRun: boolean): Promise<AppliedStack> {
   for (let attempt = 0; ; attempt++) {
-    const current = await client.find(stacks, plan.stack.metadata);
+    const current = await client.find(stacks, wanted.metadata);
     try {
-      if (current === undefined) return { stack: await client.create(stacks, plan.stack, options), outcome: 'created' };
-      if (current.metadata.deletionTimestamp !== undefined) {
-        throw new UsageError(
-          `stack "${current.metadata.name}" is being deleted`,
-          'Apply it again once it is gone; berth get stacks shows when.',
-        );
-      }
-      if (deepEqual(current.spec, plan.stack.spec)) return { stack: current, outcome: 'unchanged' };
-      return { stack: await client.update(stacks, { ...current, spec: plan.stack.spec }, options), outcome: 'configured' };
+      if (current === undefined) return { stack: await client.create(stacks, wanted, { ...options, dryRun }), outcome: 'created' };
+      if (deepEqual(current.spec, wanted.spec)) return { stack: current, outcome: 'unchanged' };
+      return { stack: await client.update(stacks, { ...current, spec: wanted.spec }, { ...options, dryRun }), outcome: 'configured' };
     } catch (error) {
       if (attempt >= 5 || !(hasReason(error, 'Conflict') || hasReason(error, 'AlreadyExists'))) throw error;
     }

@@ -1,4 +1,5 @@
 /** `berth delete`: by name, by label, or all that a file names; waits until they are gone unless told not to. */
+import { stacks } from '#api/shapes/resources';
 import { hasReason } from '#base/errors';
 import type { PropagationPolicy } from '#client/transport';
 import { type Connection, pathOf } from './connection.ts';
@@ -15,7 +16,7 @@ export interface DeleteFlags {
   readonly allNamespaces?: boolean;
   readonly force?: boolean;
   readonly gracePeriod?: string;
-  readonly cascade: string;
+  readonly cascade?: string;
   readonly wait: boolean;
   readonly timeout: string;
   readonly ignoreNotFound?: boolean;
@@ -42,8 +43,8 @@ export async function deleteObjects(
   words: readonly string[],
   flags: DeleteFlags,
 ): Promise<number> {
-  const policy = policies[flags.cascade];
-  if (policy === undefined) throw new UsageError(`--cascade is background, foreground or orphan, not "${flags.cascade}"`);
+  if (flags.cascade !== undefined && policies[flags.cascade] === undefined)
+    throw new UsageError(`--cascade is background, foreground or orphan, not "${flags.cascade}"`);
   const grace = gracePeriodOf(flags);
   const timeout = parseSeconds('--timeout', flags.timeout) * 1000;
   const dryRun = isDryRun(flags.dryRun);
@@ -69,7 +70,7 @@ export async function deleteObjects(
         body: JSON.stringify({
           kind: 'DeleteOptions',
           apiVersion: 'v1',
-          propagationPolicy: policy,
+          propagationPolicy: policies[flags.cascade ?? defaultCascade(object.resource)],
           ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
           ...(dryRun ? { dryRun: ['All'] } : {}),
         }),
@@ -85,6 +86,11 @@ export async function deleteObjects(
   }
   if (flags.wait && !dryRun) await waitUntilGone(context, connection, deleted, timeout);
   return exitCode;
+}
+
+/** As kubectl's, but that a stack is gone when what runs of it is gone. */
+function defaultCascade({ group, kind }: MappedResource): 'background' | 'foreground' {
+  return group === stacks.group && kind === stacks.kind ? 'foreground' : 'background';
 }
 
 function gracePeriodOf(flags: DeleteFlags): number | undefined {

@@ -15,14 +15,20 @@ export async function waitForStack(context: VerbContext, connection: Connection,
   const key = { name: applied.metadata.name ?? '', namespace: applied.metadata.namespace ?? connection.namespace };
   let stack = applied;
   let members: readonly Pod[] = [];
+  let settlesAt: number | undefined;
   const end = await waitUntilWell(context, timeout, async () => {
     stack = await connection.client.get(stacks, key);
     const isCurrent = (stack.status?.observedGeneration ?? 0) >= (applied.metadata.generation ?? 1);
     const verdict = isCurrent ? judge(stack) : 'waiting';
-    if (verdict === 'waiting') members = await podsOf(connection, stack);
+    if (verdict !== 'failed') members = await podsOf(connection, stack);
+    if (verdict === 'done' && members.some((pod) => isYoung(pod, context.clock.now()))) {
+      settlesAt ??= context.clock.monotonic() + settleTime;
+      if (context.clock.monotonic() < settlesAt)
+        return { rows: (stack.status?.services ?? []).map(progressRow), verdict: 'waiting', pods: [] };
+    }
     return { rows: isCurrent ? (stack.status?.services ?? []).map(progressRow) : [], verdict, pods: members };
   });
-  members = await podsOf(connection, stack);
+  if (end === 'failed') members = await podsOf(connection, stack);
   if (end !== 'done') return await explainFailure(context, connection, stack, members, end);
   const { services = [], phase } = stack.status ?? {};
   context.stdout.write(`\nStack ${key.name} ${phase === 'Completed' ? 'has run to its end' : 'is healthy'}.\n\n`);
@@ -40,6 +46,16 @@ export async function waitForStack(context: VerbContext, connection: Connection,
   );
   await printPorts(context, connection, open);
   return exitCodes.ok;
+}
+
+/** What has no health check counts as well once it has run for a moment: a program that cannot work mostly ends at once. */
+const settleTime = 2_000;
+
+function isYoung(pod: Pod, now: number): boolean {
+  if (pod.spec.containers.some(({ readinessProbe }) => readinessProbe !== undefined)) return false;
+  return (pod.status?.containerStatuses ?? []).some(
+    ({ state }) => state?.running !== undefined && now - Date.parse(state.running.startedAt ?? '') < settleTime,
+  );
 }
 
 /** `failed` only where the stack's own status says that it will not come right by itself. */

@@ -16,7 +16,7 @@ export const deleteVerb: Verb = {
       .option('--field-selector <fields>', 'only those with these fields')
       .option('--all', 'all of the type')
       .option('-A, --all-namespaces', 'in every namespace')
-      .option('--cascade <policy>', 'what belongs to them: background, foreground or orphan', 'background')
+      .option('--cascade <policy>', 'what belongs to them: background (default), foreground (default for stacks) or orphan')
       .option('--grace-period <seconds>', 'how long they may take to end')
       .option('--now', 'with a second of grace')
       .option('--force', 'at once, with no grace')
