@@ -2,6 +2,7 @@
  * Images on this node: by pull policy present, pulling in the background, or failed with a back-off. Equal references are pulled once at a time
  * however many pods ask. It never blocks: a worker asks, and is woken when the answer changes.
  */
+import { fullImageName } from '#api/image-name';
 import type { Container, Pod, Secret } from '#api/shapes/types/core-v1';
 import type { Clock } from '#base/clock';
 import { codeOf, messageOf } from '#base/errors';
@@ -202,12 +203,7 @@ const referencePattern =
 export function normalizeReference(image: string): string {
   if (/^sha256:[0-9a-f]{64}$/.test(image)) return image;
   if (!referencePattern.test(image)) throw new Error('invalid reference format');
-  const slash = image.indexOf('/');
-  const first = slash < 0 ? '' : image.slice(0, slash);
-  const hasHost = first.includes('.') || first.includes(':') || first === 'localhost';
-  const name = hasHost ? image : `docker.io/${slash < 0 ? 'library/' : ''}${image}`;
-  const rest = name.slice(name.lastIndexOf('/') + 1);
-  return rest.includes(':') || rest.includes('@') ? name : `${name}:latest`;
+  return fullImageName(image);
 }
 
 /** What to try in turn: each secret's login for the image's registry; without any, no login. */

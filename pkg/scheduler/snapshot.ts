@@ -4,10 +4,10 @@
  * node at most, whether it was seen there or is only assumed. It is the scheduler's own and changes in place; nothing here waits.
  */
 
+import { fullImageName } from '#api/image-name';
 import { isTerminal } from '#api/pod-phase';
 import type { Selector } from '#api/selector';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod, Taint } from '#api/shapes/types/core-v1';
-import { fullImageName } from './image-name.ts';
 import { amountOf, type HostPort, type PodShape, podShapeOf } from './pod-shape.ts';
 
 export interface PlacedPod {

@@ -1,5 +1,5 @@
+import { fullImageName } from '#api/image-name';
 import type { Plugin } from '../framework.ts';
-import { fullImageName } from '../image-name.ts';
 
 /** Prefers nodes that have the pod's images already, as far as they report them: without a registry, an image is where it was loaded. */
 export const imageLocality: Plugin = {
