@@ -1,6 +1,6 @@
 /**
  * Bounds the logs of running containers: a file past its size is renamed and the runtime told to open a new one; of the renamed, the newest are
- * kept. Looks at sizes on a coarse timer: a stat per container every ten seconds is cheaper than a wake-up per line.
+ * kept. Looks at sizes once a second: a stat per container is cheaper than a wake-up per line, and in a second even the fastest writer does not get far.
  */
 import { rename, rm, stat } from 'node:fs/promises';
 import type { Clock } from '#base/clock';
@@ -17,11 +17,11 @@ export interface LogRotationOptions {
   readonly log: Logger;
   /** Bytes of one file; 10 MiB unless given. */
   readonly maximumSize?: number;
-  /** Files of one container, the current one included; 5 unless given. */
+  /** Files of one container, the current one included; 5 unless given. They are fewer where they came out larger than a file should be. */
   readonly maximumFiles?: number;
 }
 
-const interval = 10_000;
+const interval = 1000;
 
 export function createLogRotation(options: LogRotationOptions): Runnable {
   return {
@@ -52,8 +52,9 @@ export async function rotateIfLarge(
     if (codeOf(error) === 'ENOENT') return false;
     throw error;
   }
-  if (size < (options.maximumSize ?? 10 * 1024 * 1024)) return false;
-  const stamp = new Date(options.clock.now()).toISOString().replace(/[-:T]/g, '').replace(/\..*/, '');
+  const maximumSize = options.maximumSize ?? 10 * 1024 * 1024;
+  if (size < maximumSize) return false;
+  const stamp = new Date(options.clock.now()).toISOString().replace(/[-:TZ.]/g, '');
   let target = `${path}.${stamp}`;
   for (let n = 1; await exists(target); n++) target = `${path}.${stamp}-${String(n).padStart(3, '0')}`;
   await rename(path, target);
@@ -65,7 +66,11 @@ export async function rotateIfLarge(
   }
   const rotated = (await logFilesOf(path)).slice(0, -1);
   const keep = (options.maximumFiles ?? 5) - 1;
-  for (const old of rotated.slice(0, Math.max(0, rotated.length - keep))) await rm(old, { force: true });
+  let bytes = 0;
+  for (const [age, old] of rotated.toReversed().entries()) {
+    if (age > 0 && (age >= keep || bytes >= keep * maximumSize)) await rm(old, { force: true });
+    else bytes += (await stat(old)).size;
+  }
   return true;
 }
 

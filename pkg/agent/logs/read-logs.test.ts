@@ -94,6 +94,50 @@ describe('following a log', () => {
     expect((await chunks.next()).done).toBe(true);
   });
 
+  test('loses nothing of files that were rotated away meanwhile, and reads none twice', async () => {
+    await writeFile(path, line('one'));
+    let end: () => void = () => undefined;
+    const followUntil = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const chunks = readLogs({ path, timestamps: false, followUntil, signal: new AbortController().signal });
+    expect((await chunks.next()).value?.toString()).toBe('one\n');
+    for (const [index, text] of ['two', 'three'].entries()) {
+      await appendFile(path, line(text));
+      await rename(path, `${path}.2026010100000${index}`);
+      await writeFile(path, '');
+    }
+    await appendFile(path, line('four'));
+    end();
+    const rest: string[] = [];
+    for await (const chunk of chunks) rest.push(chunk.toString());
+    expect(rest.join('')).toBe('two\nthree\nfour\n');
+  });
+
+  test('without following ends with what was there, though more is written all the time', async () => {
+    await writeFile(path, line('x'.repeat(1000)).repeat(200));
+    let size = 0;
+    for await (const chunk of readLogs({ path, timestamps: false, signal: new AbortController().signal })) {
+      size += chunk.length;
+      await appendFile(path, line('y'.repeat(1000)).repeat(200));
+    }
+    expect(size).toBe(200 * 1001);
+  });
+
+  test('begins with the file that was current, though it is rotated away at once', async () => {
+    await writeFile(`${path}.20260101000000`, line('x'.repeat(1000)).repeat(200));
+    await writeFile(path, line('current'));
+    const parts: string[] = [];
+    for await (const chunk of readLogs({ path, timestamps: false, signal: new AbortController().signal })) {
+      if (parts.length === 0) {
+        await rename(path, `${path}.20260101000001`);
+        await writeFile(path, line('later'));
+      }
+      parts.push(chunk.toString());
+    }
+    expect(parts.join('').endsWith('x\ncurrent\n')).toBe(true);
+  });
+
   test('ends when it is told to', async () => {
     await writeFile(path, line('one'));
     const abort = new AbortController();
@@ -110,10 +154,20 @@ describe('rotation', () => {
     const clock = new ManualClock();
     for (let n = 0; n < 8; n++) {
       await writeFile(path, line(`round ${n}`));
-      await rotateIfLarge(path, () => writeFile(path, ''), { clock, maximumSize: 10, maximumFiles: 3 });
+      await rotateIfLarge(path, () => writeFile(path, ''), { clock, maximumSize: 45, maximumFiles: 3 });
       if (n % 2 === 0) await clock.advance(1000);
     }
     expect(await read()).toBe('round 6\nround 7\n');
+  });
+
+  test('keeps fewer of files that came out too large', async () => {
+    const clock = new ManualClock();
+    for (let n = 0; n < 5; n++) {
+      await writeFile(path, line(`${n} ${'x'.repeat(400)}`));
+      await rotateIfLarge(path, () => writeFile(path, ''), { clock, maximumSize: 100, maximumFiles: 5 });
+      await clock.advance(1);
+    }
+    expect((await read()).match(/^\d/gm)).toEqual(['4']);
   });
 
   test('takes the name back when the runtime cannot open a new file', async () => {

@@ -3,7 +3,7 @@
  * rotations, and ends when the container has ended and all that it wrote has been given. It holds one chunk in memory.
  */
 import { watch } from 'node:fs';
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf } from '#base/errors';
 import { type LogLine, parseLogLine } from './log-line.ts';
@@ -26,15 +26,29 @@ const chunkSize = 64 * 1024;
 /** Chunks of output. Ends early, without an error, when the signal aborts. */
 export async function* readLogs(options: ReadLogsOptions): AsyncGenerator<Buffer> {
   const format = formatter(options);
-  const start = await startOf(options.path, options.tailLines);
-  for (const { path, offset } of start.rotated) {
-    for await (const lines of linesOf(path, offset, options.signal)) {
-      const { output, full } = format(lines);
-      if (output.length > 0) yield output;
-      if (full) return;
+  const { path, signal, followUntil } = options;
+  const files = await openAll(path);
+  try {
+    const start = await startOf(files, options.tailLines);
+    for (const [index, file] of files.entries()) {
+      if (index < start.index) continue;
+      const isLast = index === files.length - 1;
+      if (isLast && followUntil !== undefined) break;
+      // Who does not follow is given what was there when the question came, however fast more is written.
+      const end = isLast ? start.end : Number.POSITIVE_INFINITY;
+      const splitter = new LineSplitter();
+      for await (const chunk of chunksOf(file, index === start.index ? start.offset : 0, end, signal)) {
+        const { output, full } = format(splitter.push(chunk));
+        if (output.length > 0) yield output;
+        if (full) return;
+      }
     }
+    if (followUntil === undefined) return;
+    const current = files.pop();
+    yield* follow({ path, signal, until: followUntil }, current, start.index >= files.length ? start.offset : 0, format);
+  } finally {
+    await Promise.all(files.map((file) => file.close()));
   }
-  yield* readCurrent(options, start.offset, format);
 }
 
 type Format = (lines: readonly LogLine[]) => { readonly output: Buffer; readonly full: boolean };
@@ -78,63 +92,96 @@ class LineSplitter {
   }
 }
 
-async function* linesOf(path: string, offset: number, signal: AbortSignal): AsyncGenerator<readonly LogLine[]> {
-  const file = await openIfThere(path);
-  if (file === undefined) return;
-  try {
-    const splitter = new LineSplitter();
-    for await (const chunk of chunksOf(file, offset, signal)) yield splitter.push(chunk);
-  } finally {
-    await file.close();
-  }
-}
-
-async function* chunksOf(file: FileHandle, from: number, signal: AbortSignal): AsyncGenerator<Buffer> {
-  for (let position = from; !signal.aborted; ) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkSize), 0, chunkSize, position);
+async function* chunksOf(file: FileHandle, from: number, end: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  for (let position = from; position < end && !signal.aborted; ) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkSize), 0, Math.min(chunkSize, end - position), position);
     if (bytesRead === 0) return;
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
 }
 
-async function* readCurrent(options: ReadLogsOptions, from: number, format: Format): AsyncGenerator<Buffer> {
-  const { path, signal, followUntil } = options;
-  const changes = followUntil === undefined ? undefined : watchFolder(dirname(path), followUntil, signal);
-  let file = await openIfThere(path);
+interface Following {
+  readonly path: string;
+  readonly until: Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Takes the file over and closes it. */
+async function* follow(
+  { path, until, signal }: Following,
+  current: FileHandle | undefined,
+  from: number,
+  format: Format,
+): AsyncGenerator<Buffer> {
+  const changes = watchFolder(dirname(path), until, signal);
+  let file = current;
+  let splitter = new LineSplitter();
+  let position = from;
   try {
-    let splitter = new LineSplitter();
-    let position = from;
     while (!signal.aborted) {
-      // Asked before reading: what is written until the end is then read below, and nothing comes after.
-      const ended = changes === undefined || changes.ended();
-      const seen = changes?.count() ?? 0;
-      const rotated = file !== undefined && (await wasRotated(file, path));
-      if (file !== undefined) {
-        for await (const chunk of chunksOf(file, position, signal)) {
-          position += chunk.length;
-          const { output, full } = format(splitter.push(chunk));
-          if (output.length > 0) yield output;
-          if (full) return;
+      // Both asked before reading: what was written until then is read below, and nothing comes after.
+      const ended = changes.ended();
+      const seen = changes.count();
+      const next = await fileAfter(file, path);
+      try {
+        if (file !== undefined) {
+          for await (const chunk of chunksOf(file, position, Number.POSITIVE_INFINITY, signal)) {
+            position += chunk.length;
+            const { output, full } = format(splitter.push(chunk));
+            if (output.length > 0) yield output;
+            if (full) return;
+          }
         }
-      }
-      if (rotated || file === undefined) {
-        const next = await openIfThere(path);
+      } finally {
         if (next !== undefined) {
           await file?.close();
           file = next;
           splitter = new LineSplitter();
           position = 0;
-          continue;
         }
       }
+      if (next !== undefined) continue;
       if (ended) return;
-      await changes?.next(seen);
+      await changes.next(seen);
     }
   } finally {
-    changes?.close();
+    changes.close();
     await file?.close();
   }
+}
+
+/** All files of a log, oldest first, held open: what is renamed or removed meanwhile is still read, and once. */
+async function openAll(path: string): Promise<FileHandle[]> {
+  for (let attempt = 0; ; attempt++) {
+    const names = await logFilesOf(path);
+    const files = (await Promise.all(names.map(openIfThere))).filter((file) => file !== undefined);
+    // A rotation in between would show one file twice and another not at all.
+    if (attempt === 5 || (await logFilesOf(path)).join() === names.join()) return files;
+    await Promise.all(files.map((file) => file.close()));
+  }
+}
+
+/** The file that was begun after this one; undefined as long as there is none. */
+async function fileAfter(file: FileHandle | undefined, path: string): Promise<FileHandle | undefined> {
+  if (file === undefined) return await openIfThere(path);
+  const { ino } = await file.stat();
+  if ((await inodeOf(path)) === ino) return undefined;
+  const names = await logFilesOf(path);
+  const inodes = await Promise.all(names.map(inodeOf));
+  // One that is no longer among them was too old to be kept, as those before the first are.
+  for (const name of names.slice(inodes.indexOf(ino) + 1)) {
+    const next = await openIfThere(name);
+    if (next !== undefined) return next;
+  }
+  return undefined;
+}
+
+async function inodeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ ino }) => ino,
+    () => undefined,
+  );
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
@@ -143,17 +190,6 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
-  }
-}
-
-async function wasRotated(file: FileHandle, path: string): Promise<boolean> {
-  const current = await openIfThere(path);
-  if (current === undefined) return true;
-  try {
-    const [a, b] = await Promise.all([file.stat(), current.stat()]);
-    return a.ino !== b.ino;
-  } finally {
-    await current.close();
   }
 }
 
@@ -208,57 +244,52 @@ export async function logFilesOf(path: string): Promise<readonly string[]> {
 }
 
 interface Start {
-  readonly rotated: readonly { readonly path: string; readonly offset: number }[];
-  /** In the current file. */
+  /** Of the first file to read. */
+  readonly index: number;
+  /** In that file. */
   readonly offset: number;
+  /** Of the last file, now. */
+  readonly end: number;
 }
 
-async function startOf(path: string, tailLines: number | undefined): Promise<Start> {
-  const files = await logFilesOf(path);
-  if (tailLines === undefined) return { rotated: files.slice(0, -1).map((file) => ({ path: file, offset: 0 })), offset: 0 };
-  let wanted = tailLines;
-  const starts: { path: string; offset: number }[] = [];
-  for (const file of files.toReversed()) {
-    const { offset, found } = await tailOffset(file, wanted);
-    starts.unshift({ path: file, offset });
+async function startOf(files: readonly FileHandle[], tailLines: number | undefined): Promise<Start> {
+  const end = (await files.at(-1)?.stat())?.size ?? 0;
+  let wanted = tailLines ?? Number.POSITIVE_INFINITY;
+  if (tailLines === undefined) return { index: 0, offset: 0, end };
+  for (let index = files.length - 1; index >= 0; index--) {
+    const { offset, found } = await tailOffset(files[index]!, wanted, index === files.length - 1 ? end : undefined);
     wanted -= found;
-    if (wanted <= 0) break;
+    if (wanted <= 0) return { index, offset, end };
   }
-  return { rotated: starts.slice(0, -1), offset: starts.at(-1)?.offset ?? 0 };
+  return { index: 0, offset: 0, end };
 }
 
-/** Where the last `lines` whole lines begin (pieces of one line count once), read from the end. */
-async function tailOffset(path: string, lines: number): Promise<{ offset: number; found: number }> {
-  const file = await openIfThere(path);
-  if (file === undefined) return { offset: 0, found: 0 };
-  try {
-    const { size } = await file.stat();
-    if (lines <= 0) return { offset: size, found: 0 };
-    let found = 0;
-    let after = Buffer.alloc(0);
-    let begin = size;
-    let lineStart = size;
-    while (begin > 0) {
-      const length = Math.min(chunkSize, begin);
-      begin -= length;
-      const { buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, begin);
-      const bytes = Buffer.concat([buffer, after]);
-      let end = bytes.length;
-      for (let feed = bytes.lastIndexOf(0x0a, end - 1); feed >= 0; feed = feed === 0 ? -1 : bytes.lastIndexOf(0x0a, feed - 1)) {
-        const line = bytes.subarray(feed + 1, end);
-        if (line.length > 0) {
-          if (parseLogLine(trimFeed(line))?.partial === false && ++found > lines) return { offset: lineStart, found: lines };
-          lineStart = begin + feed + 1;
-        }
-        end = feed + 1;
+/** Where the last `lines` whole lines begin (pieces of one line count once), read from the end, which is `size` where it is given. */
+async function tailOffset(file: FileHandle, lines: number, size?: number): Promise<{ offset: number; found: number }> {
+  const last = size ?? (await file.stat()).size;
+  if (lines <= 0) return { offset: last, found: 0 };
+  let found = 0;
+  let after = Buffer.alloc(0);
+  let begin = last;
+  let lineStart = last;
+  while (begin > 0) {
+    const length = Math.min(chunkSize, begin);
+    begin -= length;
+    const { buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, begin);
+    const bytes = Buffer.concat([buffer, after]);
+    let end = bytes.length;
+    for (let feed = bytes.lastIndexOf(0x0a, end - 1); feed >= 0; feed = feed === 0 ? -1 : bytes.lastIndexOf(0x0a, feed - 1)) {
+      const line = bytes.subarray(feed + 1, end);
+      if (line.length > 0) {
+        if (parseLogLine(trimFeed(line))?.partial === false && ++found > lines) return { offset: lineStart, found: lines };
+        lineStart = begin + feed + 1;
       }
-      after = Buffer.from(bytes.subarray(0, end));
+      end = feed + 1;
     }
-    if (after.length > 0 && parseLogLine(trimFeed(after))?.partial === false && ++found > lines) return { offset: lineStart, found: lines };
-    return { offset: 0, found };
-  } finally {
-    await file.close();
+    after = Buffer.from(bytes.subarray(0, end));
   }
+  if (after.length > 0 && parseLogLine(trimFeed(after))?.partial === false && ++found > lines) return { offset: lineStart, found: lines };
+  return { offset: 0, found };
 }
 
 function trimFeed(line: Buffer): Buffer {
