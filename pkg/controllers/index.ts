@@ -4,6 +4,7 @@ import type { Controller, ControllerEnvironment } from './controller.ts';
 import { cronjob } from './cronjob/cronjob.ts';
 import { daemonset } from './daemonset/daemonset.ts';
 import { deployment } from './deployment/deployment.ts';
+import { disruption } from './disruption/disruption.ts';
 import { endpointsController } from './endpoints.ts';
 import { endpointslice } from './endpointslice/endpointslice.ts';
 import { eventExpiry } from './event-expiry.ts';
@@ -40,6 +41,7 @@ export const controllers: readonly Controller[] = [
   statefulset,
   job,
   cronjob,
+  disruption,
   stack,
   endpointslice,
   endpointsController,

@@ -1,6 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { controllerRevisions, cronJobs, events, jobs, persistentVolumeClaims, pods, statefulSets } from '#api/shapes/resources';
+import {
+  controllerRevisions,
+  cronJobs,
+  deployments,
+  events,
+  jobs,
+  persistentVolumeClaims,
+  podDisruptionBudgets,
+  pods,
+  statefulSets,
+} from '#api/shapes/resources';
 import type { StatefulSetSpec } from '#api/shapes/types/apps-v1';
+import { hasReason } from '#base/errors';
 import { ManualClock } from '#base/manual-clock';
 import type { Client } from '#client/client';
 import { type ControlPlane, eventually, namesOf, startControlPlane } from '../harness/control-plane.ts';
@@ -226,5 +237,85 @@ describe('a CronJob', () => {
         (names) => names.length === 0,
       ),
     ).toEqual([]);
+  });
+});
+
+describe('a PodDisruptionBudget', () => {
+  let plane: ControlPlane;
+  let client: Client;
+  const key = { namespace, name: 'web' };
+  const labels = { app: 'web' };
+
+  beforeEach(async () => {
+    plane = await startControlPlane();
+    client = plane.client;
+    await plane.addNodes('node-1');
+    await client.create(deployments, {
+      metadata: key,
+      spec: {
+        replicas: 4,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [{ name: 'main', image: 'web:1' }] } },
+      },
+    });
+  });
+
+  afterEach(async () => {
+    await plane.stop();
+  });
+
+  const allowed = (count: number): Promise<number | undefined> =>
+    eventually(
+      async () => (await client.get(podDisruptionBudgets, key)).status?.disruptionsAllowed,
+      (found) => found === count,
+    );
+  const evict = async (name: string): Promise<string> => {
+    try {
+      await client.createSubresource(pods, { namespace, name }, 'eviction', { metadata: { name, namespace } });
+      return 'evicted';
+    } catch (error) {
+      if (!hasReason(error, 'TooManyRequests')) throw error;
+      return `${error.message} ${error.details?.causes?.[0]?.message ?? ''}`;
+    }
+  };
+
+  test('allows as many evictions as it says, also when all come at once, and more when their pods are replaced', async () => {
+    await client.create(podDisruptionBudgets, { metadata: key, spec: { maxUnavailable: 2, selector: { matchLabels: labels } } });
+    expect(await allowed(2)).toBe(2);
+    const names = await namesOf(client, pods, namespace);
+    const answers = await Promise.all(names.map(evict));
+    expect(answers.filter((answer) => answer === 'evicted')).toHaveLength(2);
+    expect(answers.find((answer) => answer !== 'evicted')).toMatch(
+      /^Cannot evict pod as it would violate the pod's disruption budget\. The disruption budget web needs 2 healthy pods and has \d currently$/,
+    );
+    expect(await allowed(2)).toBe(2);
+    const left = names.filter((_, index) => answers[index] !== 'evicted');
+    expect(await evict(left[0] ?? '')).toBe('evicted');
+    await eventually(
+      () => namesOf(client, pods, namespace),
+      (found) => found.length === 4 && !found.includes(left[0] ?? ''),
+    );
+    expect(await client.get(podDisruptionBudgets, key)).toMatchObject({ status: { expectedPods: 4, desiredHealthy: 2 } });
+  });
+
+  test('lets a drain go on where it asks for less, and not where two budgets are about one pod', async () => {
+    await client.create(podDisruptionBudgets, { metadata: key, spec: { minAvailable: '100%', selector: { matchLabels: labels } } });
+    await eventually(
+      async () => (await client.get(podDisruptionBudgets, key)).status?.currentHealthy,
+      (healthy) => healthy === 4,
+    );
+    const [first = ''] = await namesOf(client, pods, namespace);
+    expect(await evict(first)).toContain('Cannot evict pod');
+    await client
+      .createSubresource(pods, { namespace, name: first }, 'eviction', { metadata: { name: first } }, { dryRun: true })
+      .catch((error: unknown) => {
+        expect(hasReason(error, 'TooManyRequests')).toBe(true);
+      });
+    await client.patch(podDisruptionBudgets, key, 'merge', { spec: { minAvailable: 1 } });
+    expect(await allowed(3)).toBe(3);
+    expect(await evict(first)).toBe('evicted');
+    await client.create(podDisruptionBudgets, { metadata: { namespace, name: 'other' }, spec: { minAvailable: 0, selector: {} } });
+    const [second = ''] = (await namesOf(client, pods, namespace)).filter((name) => name !== first);
+    await expect(evict(second)).rejects.toThrow('more than one PodDisruptionBudget');
   });
 });

@@ -13,6 +13,8 @@ export const podDisruptionBudget = defineKind<PodDisruptionBudget>({
   group: 'policy',
   kind: 'PodDisruptionBudget',
   description: 'How many pods of a set may be evicted at once.',
+  support: 'acted on',
+  supportNote: 'evictions (kubectl drain) are held to it',
   subresources: [
     {
       ...statusSubresource<PodDisruptionBudget>(
