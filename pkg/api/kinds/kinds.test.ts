@@ -235,6 +235,21 @@ describe('changes', () => {
   });
 });
 
+test('whoever sets how long an affinity lasts is told that it has no effect, once', () => {
+  const { kind } = served('svc');
+  const sticky = (timeoutSeconds?: number): KubernetesObject =>
+    make('svc', {
+      spec: {
+        ports: [{ port: 80 }],
+        sessionAffinity: 'ClientIP',
+        ...(timeoutSeconds === undefined ? {} : { sessionAffinityConfig: { clientIP: { timeoutSeconds } } }),
+      },
+    });
+  expect(kind.warnings?.(sticky(), undefined)).toEqual([]);
+  expect(kind.warnings?.(sticky(60), undefined)).toEqual([expect.stringContaining('timeoutSeconds: accepted without effect')]);
+  expect(kind.warnings?.(sticky(60), sticky(60))).toEqual([]);
+});
+
 test('whoever creates what is stored only is told so, once', () => {
   const { kind } = served('networkpolicies');
   const object = make('networkpolicies', {});

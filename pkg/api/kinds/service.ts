@@ -11,6 +11,7 @@ import { ageColumn, type FilledColumn, nameColumn, tableColumns, wide } from '..
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const headless = 'None';
+const defaultAffinitySeconds = 10_800;
 
 const text = (name: string, description: string, cell: (object: Service) => string): FilledColumn<Service> => ({
   name,
@@ -60,8 +61,20 @@ export const service = defineKind<Service>({
     ageColumn,
     wide(text('Selector', 'Which pods it stands for.', ({ spec }) => formatLabels(spec.selector))),
   ]),
+  warnings: ({ spec }, old) => {
+    const seconds = affinitySeconds(spec);
+    return seconds === undefined || seconds === defaultAffinitySeconds || seconds === (old && affinitySeconds(old.spec))
+      ? []
+      : [
+          'spec.sessionAffinityConfig.clientIP.timeoutSeconds: accepted without effect: a client stays with its endpoint for as long as the endpoints stay',
+        ];
+  },
   selectableFields: { 'spec.clusterIP': ({ spec }) => spec.clusterIP, 'spec.type': ({ spec }) => spec.type },
 });
+
+function affinitySeconds({ sessionAffinityConfig }: ServiceSpec): number | undefined {
+  return sessionAffinityConfig?.clientIP?.timeoutSeconds;
+}
 
 function defaultSpec(spec: ServiceSpec): void {
   spec.type ??= 'ClusterIP';
@@ -69,7 +82,7 @@ function defaultSpec(spec: ServiceSpec): void {
   if (spec.sessionAffinity === 'ClientIP') {
     spec.sessionAffinityConfig ??= {};
     spec.sessionAffinityConfig.clientIP ??= {};
-    spec.sessionAffinityConfig.clientIP.timeoutSeconds ??= 10800;
+    spec.sessionAffinityConfig.clientIP.timeoutSeconds ??= defaultAffinitySeconds;
   }
   for (const port of spec.ports ?? []) {
     port.protocol ??= 'TCP';
