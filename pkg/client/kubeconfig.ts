@@ -55,7 +55,7 @@ export async function loadKubeconfig(paths: readonly string[]): Promise<Kubeconf
       for (const item of listOf(document[list], path, list)) {
         const name = item.name;
         if (typeof name !== 'string') throw new Error(`${path}: an entry of ${list} has no name`);
-        const fields = (item[key] ?? {}) as Fields;
+        const fields = mappingOf(item[key] ?? {}, path, `${key} of ${JSON.stringify(name)}`);
         if (!merged[list].has(name)) merged[list].set(name, { name, fields, folder: dirname(resolve(path)) });
       }
     }
@@ -167,7 +167,7 @@ async function readDocument(path: string): Promise<Record<string, unknown> | und
     if (codeOf(error) === 'ENOENT') return undefined;
     throw new Error(`${path}: ${messageOf(error)}`, { cause: error });
   }
-  const document = parseDocument(content);
+  const document = parseDocument(content, { logLevel: 'error' });
   const problem = document.errors[0];
   if (problem !== undefined) throw new Error(`${path}: ${problem.message}`);
   const value: unknown = document.toJS() ?? {};
@@ -178,7 +178,12 @@ async function readDocument(path: string): Promise<Record<string, unknown> | und
 function listOf(value: unknown, path: string, name: string): Record<string, unknown>[] {
   if (value == null) return [];
   if (!Array.isArray(value)) throw new Error(`${path}: ${name} must be a list`);
-  return value as Record<string, unknown>[];
+  return value.map((item) => mappingOf(item, path, `an entry of ${name}`));
+}
+
+function mappingOf(value: unknown, path: string, name: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(`${path}: ${name} must be a mapping`);
+  return value as Record<string, unknown>;
 }
 
 function find(entries: readonly Entry[], kind: string, name: string): Entry {

@@ -1,9 +1,12 @@
 /** More than the server can do at once, over real TLS: whoever asks for too much is told to wait, and others do not notice. */
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { configMaps } from '#api/shapes/resources';
 import { startCluster, type TestCluster } from '#server/testing';
 import { ask, metric, openBody, openSession, openSockets, type RawReply, replyOf, until } from './raw-client.ts';
+
+// For machines that have other things to do as well.
+jest.setTimeout(60_000);
 
 const collection = '/api/v1/namespaces/default/configmaps';
 let cluster: TestCluster;
