@@ -33,14 +33,14 @@ const swarm = 'refused   | rolling updates stop one replica after the other; oth
 const external = 'refused   | the nodes do not reach a store of secrets or configs outside of the cluster';
 
 const table = `
-version                                   | string                               | warned    | obsolete: remove it
+version                                   | string                               | warned    | obsolete and ignored: remove it
 name                                      | string                               | honoured
 include                                   | list<string|map>                     | honoured
 include.path                              | string|list<string>                  | honoured
 include.env_file                          | string|list<string>                  | honoured
 include.project_directory                 | string                               | honoured
 services                                  | map                                  | honoured
-models                                    | map                                  | warned    | Berth runs no AI models: a service that uses one is refused
+models                                    | map                                  | warned    | have no effect: Berth runs no AI models
 networks                                  | map                                  | honoured
 volumes                                   | map                                  | honoured
 secrets                                   | map                                  | honoured
@@ -321,7 +321,7 @@ services.*.userns_mode                    | string                              
 services.*.uts                            | string                               | refused   | a pod has a host name of its own
 services.*.volumes                        | list<string|map type!>               | honoured
 services.*.volumes.bind                   | map                                  | honoured
-services.*.volumes.bind.create_host_path  | boolean                              | warned    | a missing path is created on the node
+services.*.volumes.bind.create_host_path  | boolean                              | honoured  | true; false is warned of: a missing path is made on the node
 services.*.volumes.bind.propagation       | string                               | honoured  | private, rslave and rshared; others are refused
 services.*.volumes.bind.recursive         | enum(enabled,disabled,writable,readonly) | refused | mounts below the path cannot be left out
 services.*.volumes.bind.selinux           | enum(z,Z)                            | warned    | nodes do not label files for SELinux
@@ -332,7 +332,7 @@ services.*.volumes.read_only              | boolean                             
 services.*.volumes.source                 | string                               | honoured
 services.*.volumes.target                 | string                               | honoured
 services.*.volumes.tmpfs                  | map                                  | honoured
-services.*.volumes.tmpfs.mode             | number|string                        | warned    | a tmpfs is mounted with mode 1777
+services.*.volumes.tmpfs.mode             | number|string                        | warned    | a tmpfs is mounted with mode 777
 services.*.volumes.tmpfs.size             | integer|string                       | honoured
 services.*.volumes.type                   | enum(bind,volume,tmpfs,cluster,npipe,image) | honoured | bind, volume and tmpfs; others are refused
 services.*.volumes.volume                 | map                                  | honoured
@@ -342,11 +342,11 @@ services.*.volumes.volume.subpath         | string                              
 services.*.volumes_from                   | list<string>                         | refused   | name the volumes in both services
 services.*.working_dir                    | string                               | honoured
 
-models.*                                  | map model!                           | ${model}
-models.*.context_size                     | integer                              | ${model}
-models.*.model                            | string                               | ${model}
-models.*.name                             | string                               | ${model}
-models.*.runtime_flags                    | list<string>                         | ${model}
+models.*                                  | map model!                           | warned    | have no effect: Berth runs no AI models
+models.*.context_size                     | integer                              | warned    | have no effect: Berth runs no AI models
+models.*.model                            | string                               | warned    | have no effect: Berth runs no AI models
+models.*.name                             | string                               | warned    | have no effect: Berth runs no AI models
+models.*.runtime_flags                    | list<string>                         | warned    | have no effect: Berth runs no AI models
 
 networks.*                                | map|null                             | honoured
 networks.*.attachable                     | boolean                              | warned    | every network may be joined by name with external: true

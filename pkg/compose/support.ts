@@ -62,6 +62,8 @@ const judges = patternTable<Judge>({
       .some((option) => !option.startsWith('size='))
       ? warned('of its options only size has an effect')
       : undefined,
+  'services.*.volumes.*.bind.create_host_path': (value) =>
+    value === false ? warned('a folder is made on the node where there is nothing at the path') : undefined,
   'services.*.volumes.*.type': only(['bind', 'volume', 'tmpfs'], 'use bind, volume or tmpfs'),
   'networks.*.driver': only(['bridge', 'overlay', 'default'], 'nodes have one kind of network and no drivers'),
   'networks.*.enable_ipv4': (value) => (value === false ? refused('pods have IPv4 addresses only') : undefined),
@@ -99,12 +101,15 @@ function visitMapping(mapping: Mapping, path: Path, keys: string, visit: Visit):
 }
 
 function visitValue(value: Value, path: Path, entry: ComposeKey, visit: Visit): void {
-  if (isUnset(value)) return;
+  // Of false a judge may have something to say; a name with nothing behind it is set all the same.
+  const named = hasNames(entry) && isMapping(value) && Object.keys(value).length > 0;
+  if (value !== false && isUnset(value) && !named) return;
   const judgement = judges(path)?.(value, path, visit.project);
   if (judgement !== undefined) {
     visit.findings.push({ ...judgement, path: displayPath(path) });
     return;
   }
+  if (value === false) return;
   if (entry.support !== 'honoured') {
     if (entry.path === 'services.*.depends_on.*.restart' && isImplied(path, visit.project)) return;
     visit.findings.push({ support: entry.support, path: displayPath(path), reason: entry.reason });
@@ -118,6 +123,11 @@ function visitValue(value: Value, path: Path, entry: ComposeKey, visit: Visit): 
     if (found !== undefined) visit.findings.push({ ...found, path: displayPath(child) });
     else if (isMapping(item)) visitMapping(item, child, entry.path, visit);
   });
+}
+
+/** Whether the keys inside are names that the user gives. */
+function hasNames(entry: ComposeKey): boolean {
+  return entry.support !== 'honoured' && keyByPath.has(`${entry.path}.*`);
 }
 
 function isUnset(value: Value | undefined): boolean {

@@ -94,15 +94,15 @@ function checkVolumes(name: string, service: Service, project: ComposeProject): 
 
 function checkFiles(name: string, service: Service, project: ComposeProject): void {
   const uses = [
-    ['configs', service.configs, project.configs],
-    ['secrets', service.secrets, project.secrets],
-    ['secrets', (service.build as { secrets?: Service['secrets'] } | undefined)?.secrets, project.secrets],
+    ['configs', 'configs', service.configs, project.configs],
+    ['secrets', 'secrets', service.secrets, project.secrets],
+    ['secrets', 'build.secrets', (service.build as { secrets?: Service['secrets'] } | undefined)?.secrets, project.secrets],
   ] as const;
-  for (const [kind, mounts, defined] of uses) {
+  for (const [kind, key, mounts, defined] of uses) {
     for (const [index, { source }] of (mounts ?? []).entries()) {
       if (defined === undefined || !Object.hasOwn(defined, source)) {
         throw new ComposeError(`undefined ${kind.slice(0, -1)} "${source}"`, {
-          path: `services.${name}.${kind}[${index}]`,
+          path: `services.${name}.${key}[${index}]`,
           next: `define it under ${kind}`,
         });
       }
