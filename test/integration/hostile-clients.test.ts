@@ -155,7 +155,7 @@ test('a certificate that has ended, begins later or is of others is answered wit
   };
   const hour = 3_600_000;
   const now = Date.now();
-  const other = await createAuthority('berth-ca', now - hour, now + hour);
+  const other = createAuthority('berth-ca', now - hour, now + hour);
   for (const [authority, notBefore, notAfter, status] of [
     [own, now - hour, now + hour, 200],
     [own, now - 2 * hour, now - hour, 401],
@@ -163,7 +163,7 @@ test('a certificate that has ended, begins later or is of others is answered wit
     [other, now - hour, now + hour, 401],
   ] as const) {
     const privateKey = generatePrivateKey();
-    const certificate = await issueCertificate(authority, createPublicKey(privateKey), {
+    const certificate = issueCertificate(authority, createPublicKey(privateKey), {
       commonName: 'eve',
       organizations: ['system:masters'],
       hosts: [],

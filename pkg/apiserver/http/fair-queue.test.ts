@@ -44,7 +44,7 @@ describe('a fair queue', () => {
     const { queue, clock } = make();
     const [first] = take(queue, 6);
     const late = queue.wait('ann', 'light', 1, never()).catch((error: unknown) => error);
-    clock.advance(1000);
+    await clock.advance(1000);
     expect(await late).toMatchObject({ code: 429 });
     const gone = new AbortController();
     const left = queue.wait('ann', 'light', 1, gone.signal).catch((error: unknown) => error);

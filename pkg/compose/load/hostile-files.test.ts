@@ -67,7 +67,7 @@ const leaf = fc.constantFrom<unknown>(
   'a',
   '$A',
   '${A',
-  '$' + '{A:?no}',
+  ['$', '{A:?no}'].join(''),
   '80:80',
   '8000-9000:80',
   './a:/b:ro',
