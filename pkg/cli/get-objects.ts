@@ -173,7 +173,7 @@ async function fetchTable(
     rows.push(...page.rows);
     next = page.metadata.continue ?? '';
   } while (next !== '');
-  return { ...first!, rows };
+  return { ...first, rows };
 }
 
 function printTable(
@@ -221,7 +221,12 @@ export function compareValues(a: unknown, b: unknown): number {
   if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined);
   const [left, right] = [amountOf(a), amountOf(b)];
   if (left !== undefined && right !== undefined) return compareQuantities(left, right);
-  return String(a) < String(b) ? -1 : String(a) > String(b) ? 1 : 0;
+  const [before, after] = [textOf(a), textOf(b)];
+  return before < after ? -1 : before > after ? 1 : 0;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function amountOf(value: unknown): Quantity | undefined {

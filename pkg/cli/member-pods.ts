@@ -33,7 +33,7 @@ export async function memberPods(connection: Connection, word: string, service?:
 }
 
 function checkService(stack: Stack, service: string): void {
-  const services = Object.keys((stack.spec.services ?? {}) as object);
+  const services = Object.keys(stack.spec.services ?? {});
   if (!services.includes(service))
     throw new UsageError(`stack "${stack.metadata.name}" has no service "${service}"`, `It has: ${services.join(', ')}`);
 }

@@ -42,7 +42,7 @@ export class ProgressTable {
       rows: rows.map((row) => [row.name, row.ready, row.state, row.message]),
     };
     const lines = renderTable(table).map((line, index) => {
-      const cut = [...line].slice(0, width).join('');
+      const cut = Array.from(line).slice(0, width).join('');
       const tone = rows[index - 1]?.tone;
       return tone === 'good'
         ? this.#paint.green(cut)

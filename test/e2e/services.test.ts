@@ -37,7 +37,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     const [node] = (await bench.client.list(nodes)).items;
     nodeAddress = node?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '';
     names = new Resolver({ timeout: 3000, tries: 1 });
-    names.setServers([`${(node?.spec?.podCIDR ?? '').replace(/\.0\/\d+$/, '.1')}`]);
+    names.setServers([(node?.spec?.podCIDR ?? '').replace(/\.0\/\d+$/, '.1')]);
     await Promise.all([
       bench.start('web-a', specOf(serving(), { hostname: 'web-a', subdomain: 'peers' }), { labels: { app: 'web' } }),
       bench.start('web-b', specOf(serving(), { hostname: 'web-b', subdomain: 'peers' }), { labels: { app: 'web' } }),

@@ -116,13 +116,13 @@ describe('a StatefulSet', () => {
     await plane.restart();
     expect(await settled(3, 'db:2')).toBe(true);
     const history = (await client.list(controllerRevisions, { namespace })).items;
-    expect(history.map(({ revision }) => revision).toSorted()).toEqual([1, 2]);
+    expect(history.map(({ revision }) => revision).toSorted((a, b) => a - b)).toEqual([1, 2]);
     // What `kubectl rollout undo` does.
     const before = history.find(({ revision }) => revision === 1);
     await client.patch(statefulSets, key, 'strategic', before?.data);
     expect(await settled(3, 'db:1')).toBe(true);
     const after = (await client.list(controllerRevisions, { namespace })).items;
-    expect(after.map(({ revision }) => revision).toSorted()).toEqual([2, 3]);
+    expect(after.map(({ revision }) => revision).toSorted((a, b) => a - b)).toEqual([2, 3]);
     expect(await reasonsOf(client, 'db')).toEqual(expect.arrayContaining(['SuccessfulCreate', 'SuccessfulDelete']));
   });
 

@@ -41,33 +41,3 @@ function parseIndex(text: string, completions: number): number {
 export function countIndexes(intervals: Intervals): number {
   return intervals.reduce((sum, [first, last]) => sum + last - first + 1, 0);
 }
-
-export function hasIndex(intervals: Intervals, index: number): boolean {
-  return intervals.some(([first, last]) => first <= index && index <= last);
-}
-
-/** The intervals of any indexes, in any order. */
-export function intervalsOf(indexes: Iterable<number>): Intervals {
-  const intervals: [number, number][] = [];
-  for (const index of [...new Set(indexes)].toSorted((a, b) => a - b)) {
-    const last = intervals.at(-1);
-    if (last !== undefined && last[1] === index - 1) last[1] = index;
-    else intervals.push([index, index]);
-  }
-  return intervals;
-}
-
-export function uniteIndexes(a: Intervals, b: Intervals): Intervals {
-  const united: [number, number][] = [];
-  for (const [first, end] of [...a, ...b].toSorted((x, y) => x[0] - y[0])) {
-    const last = united.at(-1);
-    if (last !== undefined && first <= last[1] + 1) last[1] = Math.max(last[1], end);
-    else united.push([first, end]);
-  }
-  return united;
-}
-
-/** `1,3-5,7`. */
-export function formatIndexes(intervals: Intervals): string {
-  return intervals.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(',');
-}

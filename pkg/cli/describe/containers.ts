@@ -26,14 +26,8 @@ export function describeContainers(containers: readonly Container[], statuses: r
         ['Command', container.command?.join(' ')],
         ['Args', container.args?.join(' ')],
         ...describeStatus(status),
-        [
-          'Limits',
-          container.resources?.limits === undefined ? undefined : renderMap(container.resources.limits as Record<string, string>, ': '),
-        ],
-        [
-          'Requests',
-          container.resources?.requests === undefined ? undefined : renderMap(container.resources.requests as Record<string, string>, ': '),
-        ],
+        ['Limits', container.resources?.limits === undefined ? undefined : renderMap(container.resources.limits, ': ')],
+        ['Requests', container.resources?.requests === undefined ? undefined : renderMap(container.resources.requests, ': ')],
         ['Liveness', describeProbe(container.livenessProbe)],
         ['Readiness', describeProbe(container.readinessProbe)],
         ['Startup', describeProbe(container.startupProbe)],
