@@ -16,6 +16,7 @@ import { readCluster, writeCluster } from './cluster-file.ts';
 import { createCollector } from './collector.ts';
 import { createEvents } from './events.ts';
 import { createImages } from './images.ts';
+import { logFolderOf } from './logs/log-folder.ts';
 import { createLogRotation } from './logs/log-rotation.ts';
 import { createAgentMetrics } from './metrics.ts';
 import { networkLayout } from './network/network-layout.ts';
@@ -166,10 +167,7 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
     starts: createSlots(startsAtOnce),
     directories: {
       pod: (uid) => join(podsDirectory, uid),
-      logs: (pod) => {
-        const { namespace, name, uid } = identityOf(pod);
-        return join(logsDirectory, `${namespace}_${name}_${uid}`);
-      },
+      logs: (pod) => join(logsDirectory, logFolderOf(identityOf(pod))),
       persistentVolumes: join(home, 'volumes'),
     },
     node: {

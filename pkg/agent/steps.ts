@@ -259,7 +259,9 @@ async function startContainer(step: StepOf<'StartContainer'>, context: StepConte
     if (id !== undefined) await node.view.refreshContainer(id);
     const reason = reasonOf(error, id !== undefined);
     const message =
-      reason === 'RunContainerError' ? `failed to start container "${container.name}": ${messageOf(error)}` : messageOf(error);
+      reason === 'RunContainerError'
+        ? `failed to start container "${container.name}": ${messageOf(error)}`
+        : reasonInWords(error, container);
     memory.failures.set(container.name, failure(context, container.name, containerBackoff, reason, message));
     node.events.record(subject, 'Warning', 'Failed', `Error: ${message}`);
     node.metrics.startedContainerErrors.inc({ code: reason });
@@ -278,6 +280,14 @@ function processTargetOf({ container, sandboxId }: StepOf<'StartContainer'>, { p
     .containers.find(({ name, state, sandboxId: of }) => name === target && state === 'Running' && of === sandboxId);
   if (found === undefined) throw new ContainerConfigError(`container ${target}, the target of ${container.name}, is not running`);
   return found.id;
+}
+
+/** The runtime does not say who is missing. */
+function reasonInWords(error: unknown, container: Container): string {
+  const user = container.berth?.user;
+  return user !== undefined && /no users found/.test(messageOf(error))
+    ? `the image has no user "${user.split(':')[0]}" in its /etc/passwd: use a number, or a name that is there`
+    : messageOf(error);
 }
 
 function reasonOf(error: unknown, created: boolean): string {
@@ -414,7 +424,9 @@ async function removeLogs(path: string): Promise<void> {
 async function release(step: StepOf<'Release'>, context: StepContext): Promise<void> {
   const { pod, memory, node } = context;
   await stopSandboxes(step.sandboxes, context);
-  await takeDownVolumes(node.directories.pod(identityOf(pod).uid), node.mounter);
+  const { uid } = identityOf(pod);
+  await takeDownVolumes(node.directories.pod(uid), node.mounter);
+  await node.cgroups.remove(uid);
   memory.volumes = 'Unmounted';
   memory.mounted = new Map();
 }

@@ -41,6 +41,8 @@ export function createPodWorker(pod: Pod, node: NodeContext): PodWorker {
 const retry = { initial: 200, maximum: 10_000 };
 /** Volumes that could not be brought up to date are tried again after so long. */
 const refreshRetry = 30_000;
+/** Seconds at most for a pod that the API has no more: whoever forced it away did not want to wait, and its successor may be running. */
+const releaseGrace = 10;
 /** Timers cannot count further than 24 days. */
 const longestSleep = 24 * 3_600_000;
 
@@ -92,7 +94,7 @@ class Worker implements PodWorker {
   }
 
   release(): void {
-    if (this.#termination === undefined) this.#terminate(gracePeriodOf(this.#pod));
+    if (this.#termination === undefined) this.#terminate(Math.min(gracePeriodOf(this.#pod), releaseGrace));
   }
 
   evict(message: string): void {

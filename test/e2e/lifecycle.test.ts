@@ -5,6 +5,7 @@ import { pods } from '#api/shapes/resources';
 import type { Pod, Probe } from '#api/shapes/types/core-v1';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { eventually } from '../harness/commands.ts';
+import { cgroupsOfPod } from '../harness/node-cgroups.ts';
 import { isReady, openWorkbench, shell, sleeping, specOf, statusOf, type Workbench } from '../harness/workbench.ts';
 
 const missing = missingForCluster();
@@ -236,6 +237,33 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     expect((await reasons('deaf')).Killing).toBe(1);
   }, 90_000);
 
+  test.concurrent('a grace that is shortened, and none at all', async () => {
+    const deaf = specOf(shell('trap "" TERM; while true; do sleep 0.1; done'), { terminationGracePeriodSeconds: 60 });
+    const [slow, forced] = await Promise.all([bench.start('slow', deaf), bench.start('forced', deaf)]);
+    const begin = performance.now();
+    await bench.client.delete(pods, { name: 'slow', namespace });
+    await bench.remove('slow', 1);
+    await bench.remove('forced', 0);
+    for (const { metadata } of [slow, forced])
+      await eventually('nothing of it is left', async () => (cgroupsOfPod(metadata.uid!).length === 0 ? true : undefined));
+    expect(performance.now() - begin).toBeLessThan(20_000);
+  }, 90_000);
+
+  test.concurrent('a new image in a running pod: that container alone is started again', async () => {
+    await bench.start('changing', specOf([shell(sleeping), shell(sleeping, { name: 'other' })]));
+    const before = (await bench.find('changing'))!;
+    await bench.client.patch(pods, { name: 'changing', namespace }, 'strategic', {
+      spec: { containers: [{ name: 'main', image: 'berth.local/other:1' }] },
+    });
+    await bench.until('changing', 'lacks the image', (now) => /ImagePull/.test(statusOf(now, 'main')?.state?.waiting?.reason ?? ''));
+    await bench.event('changing', 'Killing', /^Container main definition changed, will be restarted$/);
+    await bench.client.patch(pods, { name: 'changing', namespace }, 'strategic', {
+      spec: { containers: [{ name: 'main', image: 'berth.local/hello:1' }] },
+    });
+    const after = await bench.until('changing', 'runs again', (now) => isReady(now) && statusOf(now, 'main')?.restartCount === 1);
+    expect(statusOf(after, 'other')?.containerID).toBe(statusOf(before, 'other')?.containerID);
+  }, 90_000);
+
   test.concurrent('a postStart that fails stops the container, and says so', async () => {
     const failing = shell(sleeping, { lifecycle: { postStart: { exec: { command: ['sh', '-c', 'echo sorry >&2; exit 1'] } } } });
     await bench.create('post-fails', specOf(failing));
@@ -300,7 +328,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
   }, 90_000);
 
   test.concurrent('a pod that is deleted while it starts, and one whose image is missing, go at once', async () => {
-    await bench.create('hasty', specOf(shell(sleeping), { terminationGracePeriodSeconds: 30 }));
+    await bench.create('hasty', specOf(shell(sleeping), { terminationGracePeriodSeconds: 3 }));
     await bench.create(
       'imageless',
       specOf({ name: 'main', image: 'berth.local/none:1', imagePullPolicy: 'Never' }, { terminationGracePeriodSeconds: 30 }),

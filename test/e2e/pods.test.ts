@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { configMaps, pods, secrets } from '#api/shapes/resources';
 import type { Container, PodSpec } from '#api/shapes/types/core-v1';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
+import { eventually } from '../harness/commands.ts';
 import { cgroupsOfPod, limitsOf } from '../harness/node-cgroups.ts';
 import { openWorkbench, shell, sleeping, specOf, statusOf, type Workbench } from '../harness/workbench.ts';
 
@@ -222,6 +224,28 @@ const namespace = 'default';
     expect(await output('there', 'pwd', { workingDir: '/www' })).toBe('/www\n');
     const setting = { securityContext: { sysctls: [{ name: 'net.ipv4.ip_local_port_range', value: '40000 40100' }] } };
     expect((await output('setting', 'cat /proc/sys/net/ipv4/ip_local_port_range', {}, setting)).trim()).toMatch(/^40000\s+40100$/);
+  }, 90_000);
+
+  test.concurrent('a user that the image does not know, a name as long as names may be', async () => {
+    await bench.create('stranger', specOf(shell(sleeping, { berth: { user: 'stranger' } })));
+    const pod = await bench.until('stranger', 'says so', (now) => statusOf(now)?.state?.waiting?.reason === 'CreateContainerError');
+    expect(statusOf(pod)?.state?.waiting?.message).toMatch(/^the image has no user "stranger" in its \/etc\/passwd/);
+    expect(await output('guest', 'id -un', { berth: { user: 'guest' } })).toBe('guest\n');
+    expect(await output('a'.repeat(253), 'hostname | wc -c')).toBe('64\n');
+  }, 90_000);
+
+  test.concurrent('a pod that has ended keeps its log, and nothing of the node but that', async () => {
+    const { metadata } = await bench.finish(
+      'ended',
+      specOf(shell('echo said', { volumeMounts: [{ name: 'v', mountPath: '/v' }] }), {
+        volumes: [{ name: 'v', emptyDir: { medium: 'Memory' } }],
+      }),
+    );
+    await eventually('its cgroup is gone', async () => (cgroupsOfPod(metadata.uid!).length === 0 ? true : undefined));
+    await eventually('its volume is unmounted', async () =>
+      readFileSync('/proc/self/mounts', 'utf8').includes(metadata.uid!) ? undefined : true,
+    );
+    expect(await bench.logs('ended')).toBe('said\n');
   }, 90_000);
 
   test.concurrent('a command that does not exist, a working directory that is none', async () => {
