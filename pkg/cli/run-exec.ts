@@ -28,7 +28,7 @@ export async function runExec(
   if (tty) query.set('tty', 'true');
   else query.set('stderr', 'true');
   if (flags.container !== undefined) query.set('container', flags.container);
-  for (const part of command[0] === '--' ? command.slice(1) : command) query.append('command', part);
+  for (const part of command) query.append('command', part);
   return await withConnection(context, globals, async (connection) => {
     const name = await findPod(connection, word, flags.service);
     const path = `${pathOf(pods, connection.namespace, name, 'exec')}?${query.toString()}`;

@@ -12,7 +12,6 @@ export const execVerb: Verb = {
       .option('-t, --tty', 'with a terminal')
       .option('-c, --container <name>', 'in this container (default: the first)')
       .option('--service <name>', 'of a stack: the first pod of this service')
-      .passThroughOptions()
       .action((pod: string, words: string[], flags: ExecFlags, command) =>
         run(async (context) => {
           const { runExec } = await import('../run-exec.ts');
