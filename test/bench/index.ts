@@ -2,9 +2,10 @@
 
 import * as api from './api.ts';
 import type { Bench } from './bench.ts';
+import * as etcd from './etcd.ts';
 import * as podStart from './pod-start.ts';
 import * as processes from './processes.ts';
 import * as scheduler from './scheduler.ts';
 import * as storage from './storage.ts';
 
-export const benches: readonly Bench[] = [storage, api, scheduler, podStart, processes];
+export const benches: readonly Bench[] = [storage, etcd, api, scheduler, podStart, processes];

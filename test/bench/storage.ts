@@ -12,7 +12,7 @@ import { longestStall, percentile, type Row } from './bench.ts';
 
 export const name = 'storage';
 
-const pods = { group: '', plural: 'pods' };
+export const pods = { group: '', plural: 'pods' };
 const creates = 20_000;
 const writers = 64;
 const listed = 10_000;
@@ -27,7 +27,7 @@ export async function run(): Promise<readonly Row[]> {
   const running = cache.run(stop.signal);
   try {
     await cache.ready();
-    const writing = await measureCreates(store);
+    const writing = await measureCreates(store, creates);
     const listing = await measureList(cache);
     const fanOut = await measureFanOut(store);
     return [...writing, ...listing, ...fanOut];
@@ -39,11 +39,12 @@ export async function run(): Promise<readonly Row[]> {
   }
 }
 
-async function measureCreates(store: Store): Promise<readonly Row[]> {
+/** Durable creates of pods by 64 writers. */
+export async function measureCreates(store: Store, count: number): Promise<readonly Row[]> {
   const latencies: number[] = [];
   let next = 0;
   const writer = async (): Promise<void> => {
-    for (let index = next++; index < creates; index = next++) {
+    for (let index = next++; index < count; index = next++) {
       const start = performance.now();
       const object = pod('bench', `pod-${index}`);
       await store.create(pods, object.metadata, object);
@@ -53,7 +54,7 @@ async function measureCreates(store: Store): Promise<readonly Row[]> {
   const start = performance.now();
   const { stall } = await longestStall(() => Promise.all(Array.from({ length: writers }, writer)));
   return [
-    { name: `durable creates, ${writers} writers`, value: (creates / (performance.now() - start)) * 1000, unit: '1/s' },
+    { name: `durable creates, ${writers} writers`, value: (count / (performance.now() - start)) * 1000, unit: '1/s' },
     { name: 'durable create, 99th percentile', value: percentile(latencies, 0.99), unit: 'ms' },
     { name: 'longest stall while creating', value: stall, unit: 'ms', aim: 25 },
   ];

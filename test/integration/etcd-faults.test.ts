@@ -144,6 +144,24 @@ describeOnEtcd(`etcd${missing === undefined ? '' : ` (${missing})`}: a watch`, (
     await watch.stop();
   }, 60_000);
 
+  test('from the very revision of a compaction gives all that follows, whatever was written there', async () => {
+    await start();
+    const backend = await open();
+    for (const type of ['put', 'delete'] as const) {
+      const key = `/at/${type}`;
+      await put(backend, key, 'one');
+      const at = await backend.commit({ compare: [], ops: [type === 'put' ? { type, key, value: bytes('two') } : { type, key }] });
+      const last = await put(backend, key, 'three');
+      const revision = at.committed ? at.revision : 0;
+      await backend.compact(revision);
+      const watch = follow(backend, '/at/', revision);
+      await watch.reach(last);
+      await watch.stop();
+      expect(watch.events.map((event) => event.revision)).toEqual([last]);
+      await expect(follow(backend, '/at/', revision - 1).reach(last)).rejects.toMatchObject({ compactRevision: revision });
+    }
+  }, 60_000);
+
   test('whose place was compacted while etcd was away ends with the oldest revision that works', async () => {
     await start();
     const { backend, relay } = await openThroughProxy();

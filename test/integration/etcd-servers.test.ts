@@ -116,6 +116,35 @@ describeOnEtcd(`two servers over one etcd${missing === undefined ? '' : ` (${mis
   }, 120_000);
 });
 
+describeOnEtcd('a server with all its parts', () => {
+  test('goes on after 10 s in which etcd did nothing: no part ends, and a request that came meanwhile is answered', async () => {
+    etcd = await startTestEtcd();
+    const server = await start('a', { components: {} });
+    let ended = false;
+    server.done.then(
+      () => {
+        ended = true;
+      },
+      () => {
+        ended = true;
+      },
+    );
+    const client = server.client();
+    await client.create(configMaps, configMap('before', 1));
+    etcd.members[0]?.signal('SIGSTOP');
+    const written = client.create(configMaps, configMap('meanwhile', 2));
+    const read = systemClock.sleep(3_000).then(() => client.get(configMaps, { name: 'before', namespace: 'default' }));
+    await systemClock.sleep(10_000);
+    etcd.members[0]?.signal('SIGCONT');
+    expect((await written).data).toEqual({ value: '2' });
+    expect((await read).data).toEqual({ value: '1' });
+    await client.create(configMaps, configMap('after', 3));
+    const { items } = await client.list(configMaps, { namespace: 'default' });
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(expect.arrayContaining(['after', 'before', 'meanwhile']));
+    expect(ended).toBe(false);
+  }, 120_000);
+});
+
 describeOnEtcd('a cluster', () => {
   test('moves from sqlite to etcd and back, and keeps what it is', async () => {
     etcd = await startTestEtcd();

@@ -132,14 +132,16 @@ export class WatchConnection {
   }
 
   #add(events: readonly Event[], moreFollows: boolean): void {
+    const { keyspace } = this.#target;
     for (const each of events) {
-      const event = this.#target.keyspace.event(each);
+      // Of the revision from which the watch begins nothing is wanted, and what it changed may have been compacted.
+      if (keyspace.fromEtcd(each.kv?.modRevision ?? 0n) <= this.#after) continue;
+      const event = keyspace.event(each);
       if (event === undefined) {
         // What was there before this event has been compacted: so has the place from which a new watch would begin.
         this.#end(new EtcdError('compacted', `etcd at ${this.#member.url} no longer has what an event changed`));
         return;
       }
-      if (event.revision <= this.#after) continue;
       // A later revision has begun: the one before is whole, even if this response is a fragment.
       if (event.revision !== this.#partial[0]?.revision) this.#release();
       this.#partial.push(event);
