@@ -357,11 +357,14 @@ const hookTimeout = 3_600_000;
 const minimumGrace = 2;
 
 async function stopContainers(step: StepOf<'StopContainers'>, context: StepContext): Promise<void> {
+  const { signal } = context;
   const stops = Promise.all(step.targets.map((target) => stopContainer(target, step.message, context)));
   // A shorter grace asks for the same stops anew; these here end by themselves.
-  await Promise.race([stops, rejection(context.signal)]).catch((error: unknown) => {
-    if (!context.signal.aborted) throw error;
-    void stops.catch(() => undefined);
+  await new Promise<void>((resolve, reject) => {
+    const onAbort = (): void => resolve();
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    void stops.then(() => resolve(), reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 
@@ -450,13 +453,6 @@ async function tearDown(context: StepContext): Promise<void> {
   await rm(node.directories.logs(pod), { recursive: true, force: true });
   memory.volumes = 'Unmounted';
   memory.remains = false;
-}
-
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -3,6 +3,7 @@
  * and this node's instance, and lists, reports and counts nothing else. What it leaves to others: configuring and starting
  * the runtime (../containerd), loading archives (../images), the streams behind exec, attach and port-forward (their URLs are handed out).
  */
+import { setMaxListeners } from 'node:events';
 import { backoffDelay } from '#base/backoff';
 import { type Clock, systemClock } from '#base/clock';
 import { messageOf } from '#base/errors';
@@ -323,8 +324,11 @@ export class CriRuntime implements Runtime {
   async *events(signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
     for (let failures = 0; !signal.aborted; ) {
       const connection = new AbortController();
-      const queue = new EventQueue<RuntimeEvent>(AbortSignal.any([signal, connection.signal]));
-      const pumping = this.#pump(queue, AbortSignal.any([signal, connection.signal]));
+      const stop = AbortSignal.any([signal, connection.signal]);
+      // Every container that has just ended waits on it for its status: that is no leak.
+      setMaxListeners(0, stop);
+      const queue = new EventQueue<RuntimeEvent>(stop);
+      const pumping = this.#pump(queue, stop);
       pumping.catch((error: unknown) => queue.fail(error));
       try {
         for await (const event of queue) {
