@@ -1,5 +1,6 @@
 /** The store on etcd: durable creates through `Store` with 64 writers, and consistent reads by another server; etcd runs beside it. */
 import { systemClock } from '#base/clock';
+import type { Backend } from '#storage/backend';
 import { openEtcd } from '#storage/etcd/etcd-backend';
 import { Store } from '#storage/store';
 import { WatchCache } from '#storage/watch-cache';
@@ -18,25 +19,29 @@ const lanes = 16;
 export async function run(): Promise<readonly Row[]> {
   const etcd = await startTestEtcd();
   const stop = new AbortController();
-  const servers = await Promise.all(
-    [0, 1].map(async () => {
-      const backend = await openEtcd({ endpoints: etcd.endpoints });
-      const cache = new WatchCache({ backend, clock: systemClock });
-      const running = cache.run(stop.signal);
-      return { backend, cache, running, store: new Store(backend, cache) };
-    }),
-  );
-  const [writer, reader] = servers as [(typeof servers)[0], (typeof servers)[0]];
+  const servers: Server[] = [];
+  const open = async (): Promise<Store> => {
+    const backend = await openEtcd({ endpoints: etcd.endpoints });
+    const cache = new WatchCache({ backend, clock: systemClock });
+    servers.push({ backend, running: cache.run(stop.signal) });
+    await cache.ready();
+    return new Store(backend, cache);
+  };
   try {
-    await Promise.all(servers.map(({ cache }) => cache.ready()));
-    const writing = (await measureCreates(writer.store, creates)).map((row) => ({ ...row, ...(row.unit === '1/s' ? { aim: 2500 } : {}) }));
-    return [...writing, ...(await measureReads(writer.store, reader.store))];
+    const writer = await open();
+    const writing = (await measureCreates(writer, creates)).map((row) => (row.unit === '1/s' ? { ...row, aim: 2500 } : row));
+    return [...writing, ...(await measureReads(writer, await open()))];
   } finally {
     stop.abort();
     await Promise.all(servers.map(({ running }) => running));
     await Promise.all(servers.map(({ backend }) => backend.close()));
     await etcd.stop();
   }
+}
+
+interface Server {
+  readonly backend: Backend;
+  readonly running: Promise<void>;
 }
 
 /** Each object is written by one server and then read by the other. */
