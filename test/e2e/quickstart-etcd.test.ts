@@ -1,0 +1,97 @@
+/** The quick start on an etcd of its own, and the move of the running cluster from there into Berth's own file. */
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { missingForCluster, repository } from '../harness/cluster.ts';
+import { type CommandResult, eventually, runCommand } from '../harness/commands.ts';
+import { missingForEtcd } from '../harness/etcd.ts';
+import { type MachinePicture, pictureMachine } from '../harness/machine.ts';
+
+const missing = missingForCluster() ?? missingForEtcd();
+const home = join(mkdtempSync(join(tmpdir(), 'berth-e2e-')), 'home');
+const env = { ...process.env, BERTH_HOME: home, NO_COLOR: '1' };
+const etcd = ['--store', 'etcd', '--etcd-endpoints', `unix://${home}/etcd/client:0`];
+
+const quickstart = (...args: string[]): Promise<CommandResult> =>
+  runCommand(join(repository, 'hack/quickstart'), args, { env, timeout: 400_000 });
+const berth = (...args: string[]): Promise<CommandResult> =>
+  runCommand(process.execPath, [join(repository, 'dist/cmd/berth/main.js'), ...args], { env, timeout: 120_000 });
+const etcdPid = (): number => Number(readFileSync(join(home, 'etcd/pid'), 'utf8'));
+
+/** Each container's id, by its pod; and how often it was started. */
+async function containers(): Promise<string> {
+  const path =
+    '{range .items[*]}{.metadata.name} {.status.containerStatuses[*].containerID} {.status.containerStatuses[*].restartCount}{"\\n"}{end}';
+  const result = await berth('get', 'pods', '-o', `jsonpath=${path}`);
+  if (result.code !== 0) throw new Error(result.stderr);
+  return result.stdout;
+}
+
+(missing === undefined ? describe : describe.skip)('the quick start on etcd', () => {
+  let before: MachinePicture;
+  let made: string;
+
+  beforeAll(async () => {
+    before = await pictureMachine(home);
+    expect(await quickstart('--store', 'etcd')).toMatchObject({ code: 0 });
+    made = await containers();
+  }, 420_000);
+
+  afterAll(async () => {
+    await quickstart('--down');
+  }, 120_000);
+
+  test('keeps the cluster in etcd alone, where only root can read it', async () => {
+    expect(made.trim().split('\n')).toHaveLength(4);
+    expect(existsSync(join(home, 'server/store.db'))).toBe(false);
+    expect(await berth('store', 'export', join(home, 'refused'), ...etcd)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('a server runs here'),
+    });
+    const { stdout } = await runCommand('stat', ['-c', '%a %U', join(home, 'etcd')]);
+    expect(stdout.trim()).toBe('700 root');
+  });
+
+  test('a killed etcd ends neither server nor containers; run again, the quick start brings it back', async () => {
+    const server = readFileSync(join(home, 'run/server.json'), 'utf8');
+    process.kill(etcdPid(), 'SIGKILL');
+    expect(await quickstart()).toMatchObject({ code: 0 });
+    expect(readFileSync(join(home, 'run/server.json'), 'utf8')).toBe(server);
+    expect(await containers()).toBe(made);
+    expect(await quickstart('--store', 'sqlite')).toMatchObject({ code: 1, stderr: expect.stringContaining('is kept in etcd') });
+  }, 120_000);
+
+  test('the cluster moves into a file while its containers run', async () => {
+    const file = join(home, 'cluster.export');
+    for (const args of [['down'], ['store', 'export', file, ...etcd], ['store', 'import', file], ['up', '--detach']]) {
+      expect(await berth(...args)).toMatchObject({ code: 0 });
+    }
+    await eventually(
+      'the node is ready',
+      async () => (/ Ready /.test((await berth('get', 'nodes', '--no-headers')).stdout) ? true : undefined),
+      60_000,
+    );
+    expect(await containers()).toBe(made);
+    const page = await fetch('http://127.0.0.1:8080/', { signal: AbortSignal.timeout(5000), headers: { connection: 'close' } });
+    expect(await page.text()).toContain('Every ship has its berth');
+    // The agent takes what the moved store says: a pod that goes is replaced.
+    expect(await berth('delete', 'pod', 'hello-web-1')).toMatchObject({ code: 0 });
+    await eventually(
+      'it is replaced',
+      async () => {
+        const now = await containers();
+        return now !== made && now.includes('hello-web-1 containerd://') ? true : undefined;
+      },
+      60_000,
+    );
+  }, 300_000);
+
+  test('--down ends etcd, too, and leaves nothing', async () => {
+    const pid = etcdPid();
+    expect(await quickstart('--down')).toMatchObject({ code: 0 });
+    expect(existsSync(home)).toBe(false);
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    expect(await pictureMachine(home)).toEqual(before);
+  }, 120_000);
+});
