@@ -9,7 +9,7 @@ import { hasReason, StatusError } from '#base/errors';
 import { computeApplyPatch, lastAppliedAnnotation } from './apply-patch.ts';
 import { type Connection, pathOf } from './connection.ts';
 import type { Manifest } from './manifests.ts';
-import { nameOf } from './output.ts';
+import { nameOf, sortKeys } from './output.ts';
 import type { MappedResource } from './resource-mapper.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
 
@@ -160,9 +160,20 @@ async function changeOne(
   return { outcome: changed.metadata.resourceVersion === current.metadata.resourceVersion ? 'unchanged' : 'configured', object: changed };
 }
 
-/** The object with the annotation that kubectl's apply reads too, so that both can be used on it in turn. */
+/**
+ * The object with the annotation that kubectl's apply reads and writes too, to the letter: both can be used on it in turn, and neither sees a change in
+ * what the other left.
+ */
 function withLastApplied(object: KubernetesObject): KubernetesObject {
   const { [lastAppliedAnnotation]: _, ...annotations } = object.metadata.annotations ?? {};
   const bare = { ...object, metadata: { ...object.metadata, annotations } };
-  return { ...bare, metadata: { ...bare.metadata, annotations: { ...annotations, [lastAppliedAnnotation]: `${JSON.stringify(bare)}\n` } } };
+  return { ...bare, metadata: { ...bare.metadata, annotations: { ...annotations, [lastAppliedAnnotation]: `${goJson(bare)}\n` } } };
+}
+
+/** As Go writes it: keys in order, and what HTML would take for markup escaped. */
+function goJson(value: unknown): string {
+  return JSON.stringify(sortKeys(value)).replaceAll(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

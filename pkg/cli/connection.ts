@@ -13,6 +13,7 @@ import type { Client } from '#client/client';
 import { createHttpTransport } from '#client/http-transport';
 import { type ConnectionOptions, connectionOf, kubeconfigPaths, loadKubeconfig } from '#client/kubeconfig';
 import { createClient } from '#client/typed-client';
+import { parseSeconds } from './durations.ts';
 import { berthHome } from './home.ts';
 import { type DiscoveryDocument, ResourceMapper } from './resource-mapper.ts';
 import { printable } from './text-table.ts';
@@ -23,6 +24,7 @@ export interface GlobalFlags {
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly namespace?: string;
+  readonly requestTimeout?: string;
 }
 
 export interface RawRequest {
@@ -37,6 +39,8 @@ export interface RawRequest {
 /** What a connection needs of its surroundings. */
 export interface ConnectionContext {
   readonly clock?: Clock;
+  /** How long a request may take to its end, in milliseconds; unless given, its first word is waited for so long as is fit. */
+  readonly requestTimeout?: number;
   /** Takes the warnings that come with answers; they are dropped unless given. */
   readonly warn?: (text: string) => void;
 }
@@ -55,15 +59,18 @@ export class Connection {
   readonly #agent: Agent;
   readonly #signal: AbortSignal;
   readonly #clock: Clock;
+  readonly #requestTimeout: number | undefined;
   readonly #warn: (text: string) => void;
   readonly #close: () => void;
   #mapper: Promise<ResourceMapper> | undefined;
+  readonly #expired = new WeakSet<Readable>();
 
   constructor(options: ConnectionOptions, namespace: string, signal: AbortSignal, context: ConnectionContext = {}) {
     this.options = options;
     this.namespace = namespace;
     this.#signal = signal;
     this.#clock = context.clock ?? systemClock;
+    this.#requestTimeout = context.requestTimeout;
     // One that comes with several answers is told once.
     const told = new Set<string>();
     this.#warn = (text) => {
@@ -86,6 +93,11 @@ export class Connection {
 
   async json<T>(request: RawRequest): Promise<T> {
     return JSON.parse(await readAll(await this.stream(request))) as T;
+  }
+
+  /** Whether --request-timeout ended this stream: a watch then ends as one that its reader has had enough of. */
+  hasExpired(stream: Readable): boolean {
+    return this.#expired.has(stream);
   }
 
   /** What the server serves; asked once. */
@@ -150,18 +162,31 @@ export class Connection {
       ...(options.agent === false ? this.tls : {}),
       headers: { ...options.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
     });
-    const slow = this.#clock.schedule(answerWithin, () => outgoing.destroy(new SilentServerError()));
+    const limit = this.#requestTimeout;
+    let answer: IncomingMessage | undefined;
+    outgoing.once('response', (response) => {
+      answer = response;
+    });
+    const slow = this.#clock.schedule(limit ?? answerWithin, () => {
+      if (answer !== undefined) this.#expired.add(answer);
+      outgoing.destroy(new SilentServerError());
+    });
+    if (limit !== undefined) outgoing.once('close', () => slow.cancel());
     const response = new Promise<IncomingMessage>((resolve, reject) => {
       outgoing.once('response', resolve);
       outgoing.on('error', (error) => reject(this.#signal.aborted ? this.#signal.reason : unreachable(server, error)));
     });
     response.catch(() => undefined);
-    return { outgoing, response, settled: () => slow.cancel() };
+    return { outgoing, response, settled: () => (limit === undefined ? slow.cancel() : undefined) };
   }
 }
 
+/** The server took longer than it may. */
 class SilentServerError extends Error {
   override readonly name = 'SilentServerError';
+  constructor() {
+    super('the server took too long');
+  }
 }
 
 /** The path of a collection, or of one object in it. */
@@ -193,6 +218,9 @@ export async function connect(context: VerbContext, flags: GlobalFlags): Promise
   }
   return new Connection(options, flags.namespace ?? options.namespace ?? 'default', context.signal, {
     clock: context.clock,
+    ...(flags.requestTimeout === undefined || Number.parseFloat(flags.requestTimeout) === 0
+      ? {}
+      : { requestTimeout: parseSeconds('--request-timeout', flags.requestTimeout) * 1000 }),
     warn: (text) => void context.stderr.write(`Warning: ${printable(text)}\n`),
   });
 }
@@ -248,7 +276,7 @@ function unreachable(server: string, error: unknown): Error {
   const options = { unreachable: true };
   if (error instanceof SilentServerError) {
     const next = 'Is its process stopped, or its machine overloaded? Its log is in $BERTH_HOME/logs.';
-    return new UsageError(`the server ${server} has not answered for ${answerWithin / 1000} s`, next, options);
+    return new UsageError(`the server ${server} has not answered in time`, next, options);
   }
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EHOSTUNREACH' || code === 'ETIMEDOUT') {
     const next = '`berth up` starts a server on this machine; its log is in $BERTH_HOME/logs.';

@@ -9,7 +9,7 @@ import { describeFields } from './describe/generic.ts';
 import { describers } from './describe/index.ts';
 import { indentTable, type Line, renderMap, renderSections } from './describe/sections.ts';
 import { type Selection, selectInFiles, selectObjects } from './selection.ts';
-import { renderTable } from './text-table.ts';
+import { printable, renderTable } from './text-table.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
 
 export interface DescribeFlags {
@@ -32,7 +32,7 @@ export async function describeObjects(
   for (const [index, object] of objects.entries()) {
     if (index > 0) context.stdout.write('\n\n');
     const lines = await describeObject(context, connection, object, flags.showEvents);
-    context.stdout.write(lines.map((line) => `${line}\n`).join(''));
+    context.stdout.write(lines.map((line) => `${printable(line)}\n`).join(''));
   }
   return exitCodes.ok;
 }

@@ -6,7 +6,7 @@ import { StringDecoder } from 'node:string_decoder';
 import type { KubernetesList, KubernetesObject } from '#api/object';
 import { compareQuantities, parseQuantity, type Quantity } from '#api/quantity';
 import { hasReason, StatusError } from '#base/errors';
-import { type Connection, pathOf } from './connection.ts';
+import { type Connection, pathOf, type RawRequest } from './connection.ts';
 import { findByPath } from './json-path.ts';
 import { type OutputFormat, parseOutputFormat, renderObjects } from './output.ts';
 import type { MappedResource } from './resource-mapper.ts';
@@ -195,6 +195,7 @@ function printTable(
     ...(flags.showLabels
       ? [
           Object.entries(row.object.metadata.labels ?? {})
+            .toSorted(([a], [b]) => (a < b ? -1 : 1))
             .map(([key, value]) => `${key}=${value}`)
             .join(',') || '<none>',
         ]
@@ -254,7 +255,7 @@ async function watchTable(
   const path = watchPath(connection, selection, since, flags);
   let headers = headersDue && flags.headers;
   let definitions: Table['columnDefinitions'] = [];
-  for await (const event of readEvents<Table>(await connection.stream({ path, accept: tableAccept }))) {
+  for await (const event of readEvents<Table>(connection, { path, accept: tableAccept })) {
     if (event.type === 'BOOKMARK') continue;
     if (event.object.columnDefinitions?.length > 0) definitions = event.object.columnDefinitions;
     printTable(context, { ...event.object, columnDefinitions: definitions }, format, flags, '', headers);
@@ -270,7 +271,7 @@ async function watchObjects(
   flags: GetFlags,
 ): Promise<void> {
   const path = watchPath(connection, selection, undefined, flags);
-  for await (const event of readEvents<KubernetesObject>(await connection.stream({ path }))) {
+  for await (const event of readEvents<KubernetesObject>(connection, { path })) {
     if (event.type !== 'BOOKMARK')
       context.stdout.write(`${format.type === 'yaml' ? '---\n' : ''}${renderObjects(format, [event.object], true)}`);
   }
@@ -286,8 +287,17 @@ function watchPath(connection: Connection, { resource, name }: Selection, since:
   return `${pathOf(resource, namespaceFor(connection, flags))}${query}`;
 }
 
-/** The events of a watch's stream of JSON lines. Throws the `StatusError` of an ERROR event. */
-async function* readEvents<T>(stream: Readable): AsyncGenerator<{ readonly type: string; readonly object: T }> {
+/** The events of a watch, until it ends or --request-timeout ends it. Throws the `StatusError` of an ERROR event. */
+async function* readEvents<T>(connection: Connection, request: RawRequest): AsyncGenerator<{ readonly type: string; readonly object: T }> {
+  const stream = await connection.stream(request);
+  try {
+    yield* readLines<T>(stream);
+  } catch (error) {
+    if (!connection.hasExpired(stream)) throw error;
+  }
+}
+
+async function* readLines<T>(stream: Readable): AsyncGenerator<{ readonly type: string; readonly object: T }> {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   for await (const chunk of stream) {

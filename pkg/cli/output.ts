@@ -69,7 +69,8 @@ export function renderYaml(value: unknown): string {
   return stringify(sortKeys(value), { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false, indentSeq: false });
 }
 
-function sortKeys(value: unknown): unknown {
+/** The same value, its keys in order. */
+export function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(

@@ -28,6 +28,8 @@ export interface LogFlags {
 interface Source {
   readonly pod: string;
   readonly container: string | undefined;
+  /** Which one it is where none is named. */
+  readonly only: string;
 }
 
 /** `container` is kubectl's second word; `-c` says the same. */
@@ -42,13 +44,18 @@ export async function printLogs(
   const wanted = flags.container ?? container;
   const sources = (await findPods(connection, word, flags)).flatMap((pod): Source[] => {
     const name = pod.metadata.name ?? '';
-    if (!flags.allContainers) return [{ pod: name, container: wanted }];
+    const only = pod.spec.containers[0]?.name ?? '';
+    if (!flags.allContainers) return [{ pod: name, container: wanted, only }];
     const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-    return containers.map((one) => ({ pod: name, container: one.name }));
+    return containers.map((one) => ({ pod: name, container: one.name, only }));
   });
   if (sources.length === 0) throw new UsageError('no pod matches', 'berth get pods shows what there is.');
-  const prefix = flags.prefix ?? sources.length > 1;
-  const show = (source: Source): Promise<void> => printSource(context, connection, source, query, prefix);
+  // Asked for, it is kubectl's; that of several pods of one thing is as in Compose.
+  const prefixOf = (source: Source): string => {
+    if (flags.prefix === true) return `[pod/${source.pod}/${source.container ?? source.only}] `;
+    return flags.prefix === undefined && sources.length > 1 && word !== undefined ? `${labelOf(source)} | ` : '';
+  };
+  const show = (source: Source): Promise<void> => printSource(context, connection, source, query, prefixOf(source));
   if (sources.length === 1) {
     await show(sources[0]!);
     return exitCodes.ok;
@@ -96,7 +103,7 @@ async function printSource(
   connection: Connection,
   source: Source,
   wanted: URLSearchParams,
-  prefix: boolean,
+  prefix: string,
 ): Promise<void> {
   const query = new URLSearchParams(wanted);
   if (source.container !== undefined) query.set('container', source.container);

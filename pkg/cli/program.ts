@@ -42,6 +42,7 @@ function globalOptions(): Option[] {
     new Option('--kubeconfig <file>', "the cluster's kubeconfig (default: $KUBECONFIG, then $BERTH_HOME/kubeconfig)"),
     new Option('--context <name>', 'the context of the kubeconfig to use'),
     new Option('-n, --namespace <namespace>', 'the namespace to work in'),
+    new Option('--request-timeout <duration>', 'how long one answer of the server, or a watch, may take (default: 30s for its first word)'),
   ];
 }
 

@@ -41,7 +41,9 @@ export async function runRemoteCommand(context: VerbContext, connection: Connect
       pipeline(stdout, context.stdout, { end: false }),
       stderr === undefined ? undefined : pipeline(stderr, context.stderr, { end: false }),
     ]);
-    return exitCodeOf(status);
+    const code = exitCodeOf(status);
+    if (code !== 0) context.stderr.write(`command terminated with exit code ${code}\n`);
+    return code;
   } finally {
     restore();
     if (stdin !== undefined) context.stdin.unpipe(stdin);

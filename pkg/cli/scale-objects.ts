@@ -4,13 +4,14 @@ import type { Scale } from '#api/shapes/types/autoscaling-v1';
 import type { ComposeProject } from '#compose/model';
 import { type Connection, pathOf } from './connection.ts';
 import { parseCount } from './durations.ts';
-import { selectObjects } from './selection.ts';
+import { selectInFiles, selectObjects } from './selection.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
 
 export interface ScaleFlags {
   readonly replicas: string;
   readonly currentReplicas?: string;
   readonly service?: string;
+  readonly filename?: readonly string[];
 }
 
 export async function scaleObjects(
@@ -21,7 +22,9 @@ export async function scaleObjects(
 ): Promise<number> {
   const replicas = parseCount('--replicas', flags.replicas);
   const expected = flags.currentReplicas === undefined ? undefined : parseCount('--current-replicas', flags.currentReplicas);
-  for (const { resource, name } of await selectObjects(connection, words)) {
+  const selections =
+    flags.filename === undefined ? await selectObjects(connection, words) : await selectInFiles(context, connection, flags.filename, words);
+  for (const { resource, name, namespace = connection.namespace } of selections) {
     if (name === undefined)
       throw new UsageError(
         `name the ${resource.singular} to scale`,
@@ -31,7 +34,7 @@ export async function scaleObjects(
       await scaleService(connection, name, flags.service, replicas, expected);
     } else {
       if (flags.service !== undefined) throw new UsageError(`--service is for stacks, and a ${resource.kind} has none`);
-      const path = pathOf(resource, connection.namespace, name, 'scale');
+      const path = pathOf(resource, namespace, name, 'scale');
       const scale = await connection.json<Scale>({ path });
       const current = scale.spec?.replicas ?? 0;
       if (expected !== undefined && expected !== current)

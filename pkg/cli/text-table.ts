@@ -5,7 +5,9 @@ export interface TextTable {
   readonly rows: readonly (readonly string[])[];
 }
 
-const gap = '   ';
+const gap = 3;
+/** A column and the gap behind it are never narrower, as with kubectl. */
+const leastColumn = 6;
 
 /** Lines without an ending newline each. Cells are put on one line; control characters are shown as their escapes. */
 export function renderTable(table: TextTable, options: { readonly headers: boolean } = { headers: true }): string[] {
@@ -18,8 +20,8 @@ export function renderTable(table: TextTable, options: { readonly headers: boole
   }
   return rows.map((row) =>
     row
-      .map((cell, column) => cell + ' '.repeat((widths[column] ?? 0) - displayWidth(cell)))
-      .join(gap)
+      .map((cell, column) => cell + ' '.repeat(Math.max((widths[column] ?? 0) + gap, leastColumn) - displayWidth(cell)))
+      .join('')
       .trimEnd(),
   );
 }

@@ -1,16 +1,11 @@
-/** Any object as indented fields: nothing is hidden but the values of secrets. */
+/** Any object as indented fields: nothing is hidden. */
 import type { KubernetesObject } from '#api/object';
 import type { Line, Value } from './sections.ts';
 
 export function describeFields(object: KubernetesObject): Line[] {
-  const secret = object.kind === 'Secret';
   return Object.entries(object)
     .filter(([name]) => !['apiVersion', 'kind', 'metadata'].includes(name))
-    .map(([name, value]): Line => [title(name), secret && (name === 'data' || name === 'stringData') ? sizes(value) : toValue(value)]);
-}
-
-function sizes(data: unknown): Line[] {
-  return Object.entries(data as Record<string, string>).map(([key, value]): Line => [key, `${Buffer.from(value, 'base64').length} bytes`]);
+    .map(([name, value]): Line => [title(name), toValue(value)]);
 }
 
 function toValue(value: unknown): Value {

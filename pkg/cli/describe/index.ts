@@ -1,4 +1,5 @@
 /** The kinds that `describe` shows in a form of their own. */
+import { configMapDescriber, secretDescriber } from './contents.ts';
 import type { Describer } from './describer.ts';
 import { nodeDescriber } from './node.ts';
 import { podDescriber } from './pod.ts';
@@ -13,4 +14,6 @@ export const describers: readonly Describer[] = [
   deploymentDescriber,
   replicaSetDescriber,
   stackDescriber,
+  configMapDescriber,
+  secretDescriber,
 ];

@@ -1,3 +1,4 @@
+import { collect } from '../flags.ts';
 import type { ScaleFlags } from '../scale-objects.ts';
 import type { Verb } from '../verb.ts';
 
@@ -6,9 +7,10 @@ export const scaleVerb: Verb = {
     program
       .command('scale')
       .description('set how many replicas run')
-      .argument('<type...>', 'a type and names, or type/name')
+      .argument('[type...]', 'a type and names, or type/name')
       .requiredOption('--replicas <number>', 'how many')
       .option('--current-replicas <number>', 'only if it has so many now')
+      .option('-f, --filename <file>', 'what is in these files', collect)
       .option('--service <name>', 'of a stack: the service to scale')
       .action((words: string[], flags: ScaleFlags, command) =>
         run(async (context) => {
