@@ -37,6 +37,7 @@ export async function runUp(flags: UpFlags, context: VerbContext): Promise<numbe
   ];
   const any = ports.find(({ port }) => port === 0);
   if (any !== undefined) throw new UsageError(`${any.flag} is a port from 1 to 65535: server and agent must both know it`);
+  checkUser(flags);
   const running = await findProcess(home.run, 'up');
   if (running !== undefined) {
     if (!flags.detach) throw new UsageError(`\`berth up\` already runs here (process ${running.pid})`, '`berth down` ends it.');
@@ -44,7 +45,6 @@ export async function runUp(flags: UpFlags, context: VerbContext): Promise<numbe
     context.stdout.write(`Berth runs on this machine already, with its state in ${home.directory}.\n`);
     return exitCodes.ok;
   }
-  checkUser(flags);
   await storeOf(flags, context);
   if ((await findProcess(home.run, 'server')) === undefined) await checkPorts(ports);
   await mkdir(home.logs, { recursive: true, mode: 0o700 });
