@@ -4,6 +4,7 @@
  * clear error after a while, watches wait. What etcd acknowledges or shows is on the disks of most of its members.
  */
 import { type Clock, systemClock } from '#base/clock';
+import { StatusError } from '#base/errors';
 import { type Logger, silentLogger } from '#base/logging';
 import {
   type Backend,
@@ -63,7 +64,8 @@ export async function openEtcd(options: EtcdOptions): Promise<EtcdBackend> {
     return new EtcdBackend(connection, keyspace, incarnation, options);
   } catch (error) {
     connection.close();
-    throw error;
+    // Nobody has asked for anything yet: this is for the operator, not for a client of the API.
+    throw error instanceof StatusError ? new Error(error.message.replace(/; try again when it does$/, ''), { cause: error }) : error;
   }
 }
 

@@ -28,6 +28,8 @@ const words: readonly (readonly [string, EtcdErrorKind])[] = [
   ['invalid auth token', 'token'],
   ['revision of auth store is old', 'token'],
   ['too many requests', 'busy'],
+  // Said before a request is looked at, because we ask for it (see `EtcdConnection.metadata`).
+  ['no leader', 'busy'],
 ];
 
 const asksAgain: ReadonlySet<number> = new Set([
