@@ -37,7 +37,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
   };
 
   test.concurrent('Always: restarted at once, then with a back-off that is told; counts and last state are right', async () => {
-    await bench.create('crashing', specOf(shell('echo run; exit 3')));
+    const made = await bench.create('crashing', specOf(shell('echo run; exit 3')));
     const backedOff = await bench.until('crashing', 'backs off', (pod) => statusOf(pod)?.state?.waiting?.reason === 'CrashLoopBackOff');
     expect(statusOf(backedOff)).toMatchObject({
       restartCount: 1,
@@ -56,6 +56,10 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     expect(told.filter(({ reason }) => reason === 'Started')).toHaveLength(1);
     expect(told.find(({ reason }) => reason === 'Started')?.count).toBe(3);
     expect(await bench.logs('crashing', 'previous=true')).toBe('run\n');
+    // What came before the last two is collected.
+    await eventually('old runs are collected', async () =>
+      readdirSync(join(logFolder(made), 'main')).join() === '1.log,2.log' ? true : undefined,
+    );
   }, 90_000);
 
   test.concurrent('Never and OnFailure: the phases that they end in', async () => {

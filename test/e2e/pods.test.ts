@@ -82,6 +82,7 @@ const namespace = 'default';
         `HOST_IP=${pod.status?.hostIP}`,
         'CPU=2',
         'MEMORY=8',
+        expect.stringMatching(/^KUBERNETES_SERVICE_HOST=\d+\./),
       ]),
     );
     expect(lines.filter((line) => line.startsWith('ABSENT='))).toEqual([]);

@@ -229,6 +229,31 @@ const serving = (more: Partial<Container> = {}): Container =>
     expect(await eventually('the port is opened', () => ask(`http://127.0.0.1:${port}/who`), 45_000)).toMatch(/^web-[ab]$/);
   }, 90_000);
 
+  test.concurrent('a port that another Service or program has: the second is told so, Service or pod', async () => {
+    const [port] = await freePorts(1);
+    const ports = [{ name: 'http', port: port!, targetPort: 'http' as const }];
+    const first = await service('first', { type: 'LoadBalancer', ports });
+    await open(`http://127.0.0.1:${port}/who`);
+    await service('second', { type: 'LoadBalancer', ports, selector: { app: 'nobody' } });
+    expect((await bench.event('second', 'PortUnavailable')).message).toBe(
+      `port ${port}/tcp cannot be opened on this node: Service default/${first.metadata.name} has the port on this node`,
+    );
+    expect(await ask(`http://127.0.0.1:${port}/who`)).toMatch(/^web-[ab]$/);
+
+    const other = createServer((socket) => socket.end('mine'));
+    await new Promise<void>((listening) => other.listen(0, '0.0.0.0', listening));
+    const taken = (other.address() as AddressInfo).port;
+    try {
+      await bench.create('late-host', specOf(serving({ ports: [{ name: 'http', containerPort: 80, hostPort: taken }] })));
+      expect((await bench.event('late-host', 'PortUnavailable')).message).toMatch(
+        new RegExp(`^port ${taken}/tcp cannot be opened on this node: another program on this node uses the port`),
+      );
+      expect(await said('127.0.0.1', taken)).toBe('mine');
+    } finally {
+      other.close();
+    }
+  }, 60_000);
+
   test.concurrent('hostPort: on the node, and of one pod alone', async () => {
     const [port] = await freePorts(1);
     const spec = (): PodSpec => specOf(serving({ ports: [{ name: 'http', containerPort: 80, hostPort: port! }] }));
@@ -265,9 +290,11 @@ const serving = (more: Partial<Container> = {}): Container =>
         '    image: berth.local/hello:1',
         `    command: [sh, -c, "mkdir /srv; echo ${who} > /srv/who; exec httpd -f -p 80 -h /srv"]`,
         '    networks: { default: { aliases: [also] } }',
+        '    stop_grace_period: 0s',
         '  client:',
         '    image: berth.local/hello:1',
         '    command: [sleep, "3600"]',
+        '    stop_grace_period: 0s',
         '',
       ].join('\n');
     for (const who of ['east', 'west']) {
