@@ -20,6 +20,7 @@ import { nodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
 import { taintEviction } from './node-lifecycle/taint-eviction.ts';
 import { podCollection } from './pod-collection.ts';
 import { replicaset } from './replicaset/replicaset.ts';
+import { resourceQuota } from './resourcequota/resourcequota.ts';
 import { stack } from './stack/stack.ts';
 import { statefulset } from './statefulset/statefulset.ts';
 import { untakenPods } from './untaken-pods.ts';
@@ -42,6 +43,7 @@ export const controllers: readonly Controller[] = [
   job,
   cronjob,
   disruption,
+  resourceQuota,
   stack,
   endpointslice,
   endpointsController,

@@ -13,6 +13,8 @@ export const limitRange = defineKind<LimitRange>({
   group: '',
   kind: 'LimitRange',
   description: 'Bounds and defaults for what each pod, container or claim of a namespace may ask for.',
+  support: 'acted on',
+  supportNote: 'defaults and limits, by admission',
   defaults: ({ spec }) => {
     for (const item of spec.limits ?? []) defaultItem(item);
   },

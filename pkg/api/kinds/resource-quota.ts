@@ -38,6 +38,8 @@ export const resourceQuota = defineKind<ResourceQuota>({
   group: '',
   kind: 'ResourceQuota',
   description: 'Bounds for what a namespace may use altogether.',
+  support: 'acted on',
+  supportNote: 'by admission, exactly, however many create at once',
   changesGeneration: undefined,
   subresources: [
     {

@@ -38,6 +38,8 @@ export interface Reservation {
   readonly value?: Uint8Array | 'delete';
   /** What to answer when the key is not at its revision; absent: admission runs again, on what is there then. */
   readonly taken?: StatusError;
+  /** Called once when the create that it was reserved for has been decided, or given up. */
+  done?(): void;
 }
 
 export interface AdmissionStep {

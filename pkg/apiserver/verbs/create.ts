@@ -35,17 +35,22 @@ export async function create(
   checkNamespace(resource, request);
   let names = 0;
   for (let attempt = 0; ; attempt++) {
-    const made = await draftOf(parts, context, resource, request, attempt);
+    const reservations = new Reservations();
+    let made: Made | undefined;
     try {
+      made = await draftOf(parts, context, resource, request, attempt, reservations);
       return { type: 'object', code: 201, object: await write(parts, resource, request, made) };
     } catch (error) {
+      if (made === undefined) throw error;
       if (error instanceof ExtraCompareError && attempt < maximumAttempts) {
-        made.reservations.judge(error);
+        reservations.judge(error);
       } else if (made.generated && hasReason(error, 'AlreadyExists')) {
         if (++names >= maximumNames) throw noFreeName(resource, made.name.name);
       } else {
         throw error;
       }
+    } finally {
+      reservations.finish();
     }
   }
 }
@@ -64,6 +69,7 @@ async function draftOf(
   resource: ServedResource,
   request: CreateRequest,
   attempt: number,
+  reservations: Reservations,
 ): Promise<Made> {
   const { kind } = resource;
   const warn = attempt === 0 ? (text: string) => context.warn(text) : () => undefined;
@@ -89,7 +95,6 @@ async function draftOf(
   kind.defaults?.(draft);
   kind.beforeCreate?.(draft);
 
-  const reservations = new Reservations();
   const admission = {
     context: { ...context, warn },
     operation: 'create',

@@ -13,6 +13,11 @@ export class Reservations {
     this.#byKey.set(reservation.key, reservation);
   }
 
+  /** Tells those who wait for it that the commit has been decided. */
+  finish(): void {
+    for (const reservation of this.#byKey.values()) reservation.done?.();
+  }
+
   releaseAll(keys: readonly string[]): void {
     for (const key of keys) this.add({ key, value: 'delete' });
   }

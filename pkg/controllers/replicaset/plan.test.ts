@@ -102,12 +102,12 @@ describe('the plan of a ReplicaSet', () => {
     expect(spareable(order.toReversed()).map(({ metadata }) => metadata.name)).toEqual(order.map(({ metadata }) => metadata.name));
   });
 
-  test('reports a failure as a condition that keeps the time since it began, and takes it away', () => {
+  test('reports a failure as a condition that stays as it began, and takes it away', () => {
     const failure = { reason: 'FailedCreate', message: 'quota' };
     const first = withFailure({ replicas: 0 }, failure, ago(60));
     const second = withFailure(first, { ...failure, message: 'other' }, ago(0));
     expect(second.conditions).toEqual([
-      { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'other', lastTransitionTime: ago(60) },
+      { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'quota', lastTransitionTime: ago(60) },
     ]);
     expect(withFailure(second, undefined, ago(0))).toEqual({ replicas: 0 });
   });

@@ -59,14 +59,10 @@ export function withFailure(
   const others = conditions.filter(({ type }) => type !== 'ReplicaFailure');
   const present = conditions.find(({ type }) => type === 'ReplicaFailure');
   if (failure !== undefined) {
+    // The first message of a failure stays: a later one differs in the name of the pod alone, and each would be a change that wakes us again.
     const same = present !== undefined && present.reason === failure.reason;
-    const condition: ReplicaSetCondition = {
-      type: 'ReplicaFailure',
-      status: 'True',
-      lastTransitionTime: same ? (present.lastTransitionTime ?? now) : now,
-      ...failure,
-    };
-    others.push(condition);
+    const condition: ReplicaSetCondition = { type: 'ReplicaFailure', status: 'True', lastTransitionTime: now, ...failure };
+    others.push(same ? present : condition);
   }
   return others.length === 0 ? rest : { ...rest, conditions: others };
 }
