@@ -8,6 +8,7 @@ import { explainPlace, renderPlaces } from './explain-place.ts';
 import { memberPods } from './member-pods.ts';
 import { containerTroubles } from './pod-trouble.ts';
 import { selectObjects } from './selection.ts';
+import { printable } from './text-table.ts';
 import { exitCodes, type VerbContext } from './verb.ts';
 
 /** Exit code 0 when the pods run or fit, 2 when one fits nowhere, 1 when one has a place and does not run. */
@@ -26,8 +27,9 @@ async function explainStack(context: VerbContext, connection: Connection, name: 
   const refusal = status?.conditions?.find(({ type, status: value }) => type === 'Accepted' && value === 'False');
   const troubled = (status?.services ?? []).filter(({ message = '' }) => message !== '');
   context.stdout.write(`stack/${name} is ${status?.phase ?? 'Pending'}\n`);
-  if (refusal !== undefined) context.stdout.write(`  ${refusal.message}\n`);
-  for (const service of troubled) context.stdout.write(`  service ${service.name} (${service.state ?? ''}): ${service.message}\n`);
+  if (refusal !== undefined) context.stdout.write(`  ${printable(refusal.message)}\n`);
+  for (const service of troubled)
+    context.stdout.write(`${printable(`  service ${service.name} (${service.state ?? ''}): ${service.message}`)}\n`);
   return refusal !== undefined || status?.phase === 'Failed' || status?.phase === 'Degraded' ? exitCodes.error : exitCodes.ok;
 }
 
@@ -51,7 +53,7 @@ async function explainOne(context: VerbContext, connection: Connection, pod: Pod
     if (troubles.length > 0 || pod.status?.phase === 'Failed') exitCode = exitCodes.error;
   }
   lines.push(...(await warnings(context, connection, pod)));
-  context.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  context.stdout.write(lines.map((line) => `${printable(line)}\n`).join(''));
   return exitCode;
 }
 

@@ -2,7 +2,7 @@
  * A table that changes in place on a terminal, and plain lines, one for each change, elsewhere (a log, a pipe, `NO_COLOR` or not).
  */
 import picocolors from 'picocolors';
-import { renderTable, type TextTable } from './text-table.ts';
+import { printable, renderTable, type TextTable } from './text-table.ts';
 import type { VerbContext } from './verb.ts';
 
 export interface ProgressRow {
@@ -31,7 +31,7 @@ export class ProgressTable {
     if (!this.#live) {
       for (const row of rows) {
         const text = `${row.name}: ${row.ready} ${row.state}${row.message === '' ? '' : ` (${row.message})`}`;
-        if (this.#last.get(row.name) !== text) this.#out.write(`${text}\n`);
+        if (this.#last.get(row.name) !== text) this.#out.write(`${printable(text)}\n`);
         this.#last.set(row.name, text);
       }
       return;

@@ -7,6 +7,7 @@ import { printUnplaced } from './explain-place.ts';
 import { unscheduledMessage } from './pod-trouble.ts';
 import type { ProgressRow } from './progress.ts';
 import { printPods, printPorts } from './reachability.ts';
+import { printable } from './text-table.ts';
 import { exitCodes, type VerbContext } from './verb.ts';
 import { type WaitEnd, waitUntilWell } from './wait.ts';
 
@@ -97,9 +98,9 @@ async function explainFailure(
   const { services = [], conditions = [] } = stack.status ?? {};
   const refusal = conditions.find(({ type, status }) => type === 'Accepted' && status === 'False')?.message;
   context.stderr.write(`error: stack ${name} ${end === 'failed' ? 'failed' : 'is not healthy yet'}\n`);
-  if (refusal !== undefined) context.stderr.write(`  ${refusal}\n`);
+  if (refusal !== undefined) context.stderr.write(`  ${printable(refusal)}\n`);
   const troubled = services.filter(({ message = '' }) => message !== '');
-  for (const service of troubled) context.stderr.write(`  ${service.name}: ${service.message}\n`);
+  for (const service of troubled) context.stderr.write(`${printable(`  ${service.name}: ${service.message}`)}\n`);
   const ended = members.find((pod) => pod.status?.phase === 'Failed' && troubled.some((service) => service.name === serviceOf(pod)));
   if (ended !== undefined) {
     const { name: pod } = ended.metadata;

@@ -11,6 +11,7 @@ import { type OpenPort, type PodLine, printPods, printPorts } from './reachabili
 import { readinessKinds } from './readiness/index.ts';
 import type { Readiness, ReadinessOf } from './readiness/readiness.ts';
 import type { MappedResource } from './resource-mapper.ts';
+import { printable } from './text-table.ts';
 import { exitCodes, type VerbContext } from './verb.ts';
 import { waitUntilWell } from './wait.ts';
 
@@ -66,7 +67,7 @@ export async function waitForWorkloads(
     return exitCodes.ok;
   }
   for (const row of rows.filter(({ tone }) => tone !== 'good')) {
-    context.stderr.write(`error: ${row.name} is not ready: ${row.state}${row.message === '' ? '' : `: ${row.message}`}\n`);
+    context.stderr.write(`${printable(`error: ${row.name} is not ready: ${row.state}${row.message === '' ? '' : `: ${row.message}`}`)}\n`);
     context.stderr.write(`  berth describe ${row.name} says more.\n`);
   }
   const unplaced = members.map(({ pod }) => pod).filter((pod) => unscheduledMessage(pod) !== undefined);

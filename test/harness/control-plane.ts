@@ -110,7 +110,7 @@ async function addNode(client: Client, name: string): Promise<void> {
 }
 
 /** A pod that is bound runs and is ready, or has ended at once if its image is `succeeds` or `fails`; one that is being deleted goes. */
-function playKubelet(client: Client, clock: Clock, log: Logger): Runnable {
+export function playKubelet(client: Client, clock: Clock, log: Logger): Runnable {
   const informer = createInformer(client, pods, { clock, log });
   let address = 0;
   const ignore = (error: unknown): void => {
