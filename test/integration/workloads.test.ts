@@ -11,6 +11,7 @@ import {
   statefulSets,
 } from '#api/shapes/resources';
 import type { StatefulSetSpec } from '#api/shapes/types/apps-v1';
+import type { Job } from '#api/shapes/types/batch-v1';
 import { hasReason } from '#base/errors';
 import { ManualClock } from '#base/manual-clock';
 import type { Client } from '#client/client';
@@ -317,5 +318,88 @@ describe('a PodDisruptionBudget', () => {
     await client.create(podDisruptionBudgets, { metadata: { namespace, name: 'other' }, spec: { minAvailable: 0, selector: {} } });
     const [second = ''] = (await namesOf(client, pods, namespace)).filter((name) => name !== first);
     await expect(evict(second)).rejects.toThrow('more than one PodDisruptionBudget');
+  });
+});
+
+describe('a Job', () => {
+  let plane: ControlPlane;
+  let client: Client;
+  const key = { namespace, name: 'work' };
+
+  beforeEach(async () => {
+    plane = await startControlPlane();
+    client = plane.client;
+    await plane.addNodes('node-1');
+  });
+
+  afterEach(async () => {
+    await plane.stop();
+  });
+
+  const spec = (image: string, more: object = {}) => ({
+    ...more,
+    template: { spec: { restartPolicy: 'Never', containers: [{ name: 'main', image }] } },
+  });
+  const ended = (): Promise<Job> =>
+    eventually(
+      () => client.get(jobs, key),
+      ({ status }) =>
+        status?.conditions?.some(({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True') === true,
+    );
+
+  test('that fails says why, once, and leaves its pods to look at', async () => {
+    await client.create(jobs, { metadata: key, spec: spec('fails', { backoffLimit: 0 }) });
+    const { status } = await ended();
+    expect(status?.failed).toBe(1);
+    expect(status?.conditions?.map(({ type, reason }) => `${type} ${reason}`)).toEqual([
+      'FailureTarget BackoffLimitExceeded',
+      'Failed BackoffLimitExceeded',
+    ]);
+    expect(
+      await eventually(
+        () => reasonsOf(client, 'work'),
+        (reasons) => reasons.includes('BackoffLimitExceeded'),
+      ),
+    ).toContain('SuccessfulCreate');
+    const held = async (): Promise<number> =>
+      (await client.list(pods, { namespace })).items.filter(({ metadata }) => (metadata.finalizers ?? []).length > 0).length;
+    expect(await eventually(held, (count) => count === 0)).toBe(0);
+    expect(await namesOf(client, pods, namespace)).toHaveLength(1);
+  });
+
+  test('is given up index by index where it has a limit for each', async () => {
+    const limits = { completions: 2, parallelism: 2, completionMode: 'Indexed', backoffLimitPerIndex: 0 };
+    await client.create(jobs, { metadata: key, spec: spec('fails', limits) });
+    const { status } = await ended();
+    expect(status).toMatchObject({ failedIndexes: '0,1', failed: 2 });
+    expect(status?.conditions?.at(-1)).toMatchObject({ type: 'Failed', reason: 'FailedIndexes' });
+    const [first] = (await client.list(pods, { namespace })).items;
+    expect(first?.metadata).toMatchObject({
+      annotations: { 'batch.kubernetes.io/job-index-failure-count': '0' },
+      labels: { 'batch.kubernetes.io/job-name': 'work' },
+    });
+    expect(first?.spec.hostname).toMatch(/^work-[01]$/);
+    expect(first?.spec.containers[0]?.env?.map(({ name }) => name)).toEqual(['JOB_COMPLETION_INDEX']);
+  });
+
+  test('is suspended and resumed, and ends by itself after its time', async () => {
+    await client.create(jobs, { metadata: key, spec: spec('runs', { suspend: true, ttlSecondsAfterFinished: 0 }) });
+    await eventually(
+      () => client.get(jobs, key),
+      ({ status }) => status?.conditions?.[0]?.type === 'Suspended',
+    );
+    expect(await namesOf(client, pods, namespace)).toEqual([]);
+    await client.patch(jobs, key, 'merge', { spec: { suspend: false } });
+    const names = await eventually(
+      () => namesOf(client, pods, namespace),
+      (found) => found.length === 1,
+    );
+    await client.patch(pods, { namespace, name: names[0] ?? '' }, 'merge', { status: { phase: 'Succeeded' } }, { subresource: 'status' });
+    expect(
+      await eventually(
+        async () => [...(await namesOf(client, jobs, namespace)), ...(await namesOf(client, pods, namespace))],
+        (found) => found.length === 0,
+      ),
+    ).toEqual([]);
   });
 });

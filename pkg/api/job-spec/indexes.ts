@@ -41,3 +41,7 @@ function parseIndex(text: string, completions: number): number {
 export function countIndexes(intervals: Intervals): number {
   return intervals.reduce((sum, [first, last]) => sum + last - first + 1, 0);
 }
+
+export function hasIndex(intervals: Intervals, index: number): boolean {
+  return intervals.some(([first, last]) => first <= index && index <= last);
+}

@@ -1,6 +1,6 @@
 /**
- * Job: pods of one template until enough have succeeded. Indexed Jobs, suspension, deadlines and deletion after a time are honoured; what is not
- * honoured yet (rules of failure and success policies, limits per index) is told of on the Job, and it does not start.
+ * Job: pods of one template until enough have succeeded. It makes pods and counts those that have ended; whether a container is started again
+ * in its pod is the agent's.
  */
 import { deepEqual } from '#api/equality';
 import { selectorOf } from '#api/selector';
@@ -15,8 +15,10 @@ import { claim, indexOrphans } from '../claim.ts';
 import { defineController, mapped, own, owned, type ReconcileContext } from '../controller.ts';
 import { controllerOf } from '../owner.ts';
 import { podFromTemplate } from '../pod-template.ts';
+import { trackingFinalizer } from './count.ts';
 import { indexAnnotation } from './indexes.ts';
-import { type JobPlan, planJob, trackingFinalizer } from './plan.ts';
+import { type JobPlan, type NewPod, planJob } from './plan.ts';
+import { failureCountAnnotation } from './policies.ts';
 
 export const job = defineController({
   name: 'job',
@@ -26,17 +28,10 @@ export const job = defineController({
     informers.for(pods).addIndex('tracked job', trackedJobOf);
   },
   reconcile: async (key, context) => {
-    const { client, clock, events, store } = context;
+    const { client, clock, store } = context;
     const object = store(jobs).get(key);
     await releaseStrangers(key, object, context);
     if (object === undefined || object.metadata.deletionTimestamp !== undefined || isManagedElsewhere(object)) return undefined;
-    const unhonoured = ['podFailurePolicy', 'successPolicy', 'backoffLimitPerIndex'].filter(
-      (field) => object.spec[field as keyof Job['spec']] !== undefined,
-    );
-    if (unhonoured.length > 0) {
-      events.event(object, 'Warning', 'FieldNotHonoured', `spec.${unhonoured.join(', spec.')}: not honoured yet; the job is not started`);
-      return undefined;
-    }
     const selector = selectorOf(object.spec.selector);
     if (selector === undefined || selector.length === 0) return undefined;
     const claimed = await claim(client, store(pods), { object, resource: jobs, selector });
@@ -118,7 +113,9 @@ async function removeAll(object: Job, remove: readonly Pod[], context: Reconcile
 
 async function createAll(object: Job, create: JobPlan['create'], { client, events }: ReconcileContext): Promise<void> {
   const { error } = await slowStart(create.length, async (at) => {
-    const pod = await client.create(pods, podOf(object, create[at]));
+    const next = create[at];
+    if (next === undefined) return;
+    const pod = await client.create(pods, podOf(object, next));
     events.event(object, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
   });
   if (error === undefined) return;
@@ -126,7 +123,7 @@ async function createAll(object: Job, create: JobPlan['create'], { client, event
   throw error;
 }
 
-function podOf(object: Job, index: number | undefined): Draft<Pod> {
+function podOf(object: Job, { index, failures }: NewPod): Draft<Pod> {
   const draft = podFromTemplate(object, jobs, object.spec.template);
   const finalizers = [...(draft.metadata.finalizers ?? []), trackingFinalizer];
   if (index === undefined) return { ...draft, metadata: { ...draft.metadata, finalizers } };
@@ -139,7 +136,11 @@ function podOf(object: Job, index: number | undefined): Draft<Pod> {
       finalizers,
       generateName: `${name}-${index}-`,
       labels: { ...draft.metadata.labels, ...indexed },
-      annotations: { ...draft.metadata.annotations, ...indexed },
+      annotations: {
+        ...draft.metadata.annotations,
+        ...indexed,
+        ...(failures === undefined ? {} : { [failureCountAnnotation]: String(failures) }),
+      },
     },
     spec: {
       ...draft.spec,

@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import type { Job, JobSpec } from '#api/shapes/types/batch-v1';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { formatTime } from '#base/clock';
+import { trackingFinalizer } from './count.ts';
 import { indexAnnotation } from './indexes.ts';
-import { endingOf, planJob, trackingFinalizer } from './plan.ts';
+import { endingOf, planJob } from './plan.ts';
+import { failureCountAnnotation } from './policies.ts';
 
 const start = Date.UTC(2026, 0, 1);
 
@@ -31,7 +33,7 @@ class World {
     this.job = { ...this.job, status: plan.status };
     for (const pod of plan.release) this.#edit(pod, { finalizers: [] });
     for (const pod of plan.remove) this.pods = this.pods.filter((each) => each.metadata.uid !== pod.metadata.uid);
-    for (const index of plan.create) {
+    for (const { index, failures } of plan.create) {
       const uid = `u${this.#made++}`;
       this.pods.push({
         apiVersion: 'v1',
@@ -41,7 +43,14 @@ class World {
           uid,
           finalizers: [trackingFinalizer],
           creationTimestamp: formatTime(this.now),
-          ...(index === undefined ? {} : { annotations: { [indexAnnotation]: String(index) } }),
+          ...(index === undefined
+            ? {}
+            : {
+                annotations: {
+                  [indexAnnotation]: String(index),
+                  ...(failures === undefined ? {} : { [failureCountAnnotation]: String(failures) }),
+                },
+              }),
         },
         spec: { containers: [] },
         status: { phase: 'Running' },
@@ -58,14 +67,14 @@ class World {
     return this.pods.filter(({ status, metadata }) => status?.phase === 'Running' && metadata.deletionTimestamp === undefined);
   }
 
-  end(pick: number, phase: 'Succeeded' | 'Failed'): void {
+  end(pick: number, phase: 'Succeeded' | 'Failed', exitCode = phase === 'Succeeded' ? 0 : 1): void {
     const pod = this.active[pick % Math.max(1, this.active.length)];
     if (pod === undefined) return;
     const finishedAt = formatTime(this.now);
     const status = {
       phase,
       containerStatuses: [
-        { name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state: { terminated: { exitCode: 0, finishedAt } } },
+        { name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state: { terminated: { exitCode, finishedAt } } },
       ],
     };
     this.pods = this.pods.map((each) => (each === pod ? { ...each, status } : each));
@@ -179,6 +188,100 @@ describe('the plan of a Job', () => {
     expect(planJob(world.job, world.pods, world.now)).toMatchObject({ expired: false, after: 100_000 });
     world.now += 100_000;
     expect(planJob(world.job, world.pods, world.now).expired).toBe(true);
+  });
+
+  test('is done when its success policy says so, and takes away what still runs', () => {
+    const world = new World({
+      completions: 5,
+      parallelism: 5,
+      completionMode: 'Indexed',
+      successPolicy: { rules: [{ succeededIndexes: '0', succeededCount: 1 }, { succeededCount: 4 }] },
+    });
+    world.settle();
+    world.end(2, 'Succeeded');
+    world.settle();
+    expect(endingOf(world.job.status)).toBeUndefined();
+    world.end(0, 'Succeeded');
+    world.settle();
+    expect(endingOf(world.job.status)).toMatchObject({ type: 'Complete', reason: 'SuccessPolicy', message: 'Matched rules at index 0' });
+    expect(world.active).toEqual([]);
+    expect(world.job.status).toMatchObject({ succeeded: 2, completedIndexes: '0,2' });
+  });
+
+  test('fails at once, or looks away, as its failure policy says', () => {
+    const world = new World({
+      completions: 3,
+      parallelism: 1,
+      backoffLimit: 1,
+      podReplacementPolicy: 'Failed',
+      podFailurePolicy: {
+        rules: [
+          { action: 'Ignore', onExitCodes: { operator: 'In', values: [7] } },
+          { action: 'FailJob', onExitCodes: { operator: 'NotIn', values: [1] } },
+        ],
+      },
+    });
+    for (let turn = 0; turn < 4; turn++) {
+      world.settle();
+      expect(world.active).toHaveLength(1);
+      world.end(0, 'Failed', 7);
+    }
+    world.settle();
+    expect(world.job.status).not.toHaveProperty('failed');
+    world.end(0, 'Failed', 1);
+    world.settle();
+    world.now += 10_000;
+    world.settle();
+    expect(world.job.status?.failed).toBe(1);
+    world.end(0, 'Failed', 42);
+    world.settle();
+    expect(endingOf(world.job.status)).toMatchObject({
+      type: 'Failed',
+      reason: 'PodFailurePolicy',
+      message: expect.stringMatching(/^Container main for pod .*failed with exit code 42 matching FailJob rule at index 1$/),
+    });
+  });
+
+  test('gives up an index after so many failures, and goes on with the others', () => {
+    const world = new World({ completions: 3, parallelism: 3, completionMode: 'Indexed', backoffLimit: 1000, backoffLimitPerIndex: 1 });
+    world.settle();
+    for (let failure = 0; failure < 2; failure++) {
+      world.end(
+        world.active.findIndex((pod) => pod.metadata.annotations?.[indexAnnotation] === '1'),
+        'Failed',
+      );
+      world.settle();
+      // Whoever deletes the failed pod does not make its index forget.
+      world.remove(world.pods.findIndex(({ status }) => status?.phase === 'Failed'));
+      world.settle();
+      expect(world.active).toHaveLength(2);
+      world.now += 10_000;
+      world.settle();
+    }
+    expect(world.job.status).toMatchObject({ failed: 2, failedIndexes: '1' });
+    world.end(0, 'Succeeded');
+    world.end(0, 'Succeeded');
+    world.settle();
+    expect(endingOf(world.job.status)).toMatchObject({ type: 'Failed', reason: 'FailedIndexes', message: 'Job has failed indexes' });
+    expect(world.job.status).toMatchObject({ completedIndexes: '0,2', failedIndexes: '1' });
+  });
+
+  test('gives up altogether when too many indexes have failed', () => {
+    const world = new World({
+      completions: 4,
+      parallelism: 4,
+      completionMode: 'Indexed',
+      backoffLimit: 1000,
+      backoffLimitPerIndex: 0,
+      maxFailedIndexes: 1,
+    });
+    world.settle();
+    world.end(0, 'Failed');
+    world.settle();
+    expect(endingOf(world.job.status)).toBeUndefined();
+    world.end(0, 'Failed');
+    world.settle();
+    expect(endingOf(world.job.status)).toMatchObject({ type: 'Failed', reason: 'MaxFailedIndexesExceeded' });
   });
 
   test('counts every pod that ended once and for all, whoever deletes it and whatever write is lost', () => {

@@ -1,8 +1,6 @@
 /**
- * What a Job needs next, from its pods: pure. Each pod that ends is counted once and for all: it carries a finalizer until the status that counts it
- * is written, so none goes uncounted however early it is deleted, and none is counted twice.
+ * What a Job needs next, from its pods: pure. How those that have ended are counted stands in count.ts, what a failure means in policies.ts.
  */
-
 import { isTerminal } from '#api/pod-phase';
 import type { Job, JobCondition, JobStatus } from '#api/shapes/types/batch-v1';
 import type { Pod } from '#api/shapes/types/core-v1';
@@ -10,13 +8,20 @@ import { backoffDelay } from '#base/backoff';
 import { formatTime } from '#base/clock';
 import { isActive, isReady, restartsOf } from '../pod-state.ts';
 import { spareable } from '../replicaset/plan.ts';
-import { indexesOf, indexesText, indexOf } from './indexes.ts';
+import { type Count, countEnded, isTracked } from './count.ts';
+import { indexOf } from './indexes.ts';
+import { failureCountOf, judgeFailure, successRuleMet } from './policies.ts';
 
-export const trackingFinalizer = 'batch.kubernetes.io/job-tracking';
+/** A pod to make. */
+export interface NewPod {
+  /** Its completion index; undefined for Jobs without. */
+  readonly index: number | undefined;
+  /** How often the index has failed; undefined for Jobs without a limit for each index. */
+  readonly failures: number | undefined;
+}
 
 export interface JobPlan {
-  /** One for each pod to make: its completion index, or undefined for Jobs without. */
-  readonly create: readonly (number | undefined)[];
+  readonly create: readonly NewPod[];
   readonly remove: readonly Pod[];
   readonly status: JobStatus;
   /** Counted in `status`: their finalizer goes once that is written. */
@@ -32,8 +37,6 @@ export interface JobPlan {
 }
 
 const podBackoff = { initial: 10_000, maximum: 600_000 };
-/** Uids in the status at once. */
-const mostUncounted = 500;
 
 export function endingOf(status: JobStatus | undefined): JobCondition | undefined {
   return status?.conditions?.find(({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True');
@@ -47,28 +50,24 @@ export function planJob(job: Job, pods: readonly Pod[], now: number): JobPlan {
   const active = pods.filter(isActive);
   const { parallelism = 1, suspend = false } = job.spec;
   const startTime = suspend ? undefined : (job.status?.startTime ?? formatTime(now));
-  const failure = failureOf(job, pods, count, startTime, now);
-  const isDone = isComplete(job, count, active.length);
-  const isOver = failure !== undefined || isDone;
-  const wanted = isOver || suspend ? 0 : wantedActive(job, count, active.length, parallelism);
-  const wait = restWait(pods, now);
+  const outcome = outcomeOf(job, pods, active.length, count, startTime, now);
+  const isStill = outcome !== undefined || suspend;
+  const wanted = isStill ? 0 : wantedActive(job, count, active.length, parallelism);
   const terminating = pods.filter((pod) => pod.metadata.deletionTimestamp !== undefined && !isTerminal(pod)).length;
   const held = job.spec.podReplacementPolicy === 'Failed' ? terminating : 0;
-  const { extra, missing } = chooseIndexes(job, active, count, wanted);
-  const create =
-    isOver || suspend || wait > 0
-      ? []
-      : missing.slice(0, Math.max(0, Math.min(wanted - (active.length - extra.length) - held, missing.length)));
+  const { extra, missing, wait } = choosePods(job, pods, active, count, wanted, now);
+  const room = Math.max(0, wanted - (active.length - extra.length) - held);
+  const create = isStill ? [] : missing.slice(0, room);
   const conditions = conditionsOf(job, now);
   const isQuiet = active.length === 0 && count.open === 0;
-  if (isOver && isQuiet) conditions.push(...endConditions(failure, now));
-  else if (isOver) conditions.push(...targetConditions(job, failure, now));
-  const ended = isOver && isQuiet ? conditions.at(-1) : undefined;
-  const waits = [wait, deadlineWait(job, startTime, now)].filter((each) => each !== undefined && each > 0) as number[];
+  if (outcome !== undefined && isQuiet) conditions.push(reasoned(outcome.succeeds ? 'Complete' : 'Failed', outcome, now));
+  else if (outcome !== undefined) conditions.push(...targetConditions(job, outcome, now));
+  const ended = outcome !== undefined && isQuiet ? conditions.at(-1) : undefined;
+  const waits = [isStill ? 0 : wait, deadlineWait(job, startTime, now)].filter((each) => each !== undefined && each > 0) as number[];
   return {
     create,
     remove: extra,
-    release: count.release,
+    release: isStill ? count.release : count.release.filter((pod) => !isNeeded(job, pod, active, count, create)),
     ended,
     turned: turnOf(job),
     expired: false,
@@ -85,102 +84,68 @@ export function planJob(job: Job, pods: readonly Pod[], now: number): JobPlan {
   };
 }
 
-interface Count {
-  readonly succeeded: number;
-  readonly failed: number;
-  /** Completed indexes. */
-  readonly indexes: ReadonlySet<number>;
-  /** Pods that ended and whose finalizer is still to go. */
-  readonly release: readonly Pod[];
-  /** How many are not counted for good. */
-  readonly open: number;
-  readonly status: JobStatus;
-}
-
-/** Takes in what ended since: first by uid, so that it is known; in numbers when its finalizer has gone. */
-function countEnded(job: Job, pods: readonly Pod[]): Count {
-  const before = job.status?.uncountedTerminatedPods ?? {};
-  const tracked = new Map(pods.filter(isTracked).map((pod) => [pod.metadata.uid ?? '', pod]));
-  const isIndexed = job.spec.completionMode === 'Indexed';
-  const indexes = indexesOf(job.status?.completedIndexes ?? '');
-  const open = {
-    succeeded: (before.succeeded ?? []).filter((uid) => tracked.has(uid)),
-    failed: (before.failed ?? []).filter((uid) => tracked.has(uid)),
-  };
-  const settled = {
-    succeeded: (before.succeeded ?? []).length - open.succeeded.length,
-    failed: (before.failed ?? []).length - open.failed.length,
-  };
-  const known = new Set([...open.succeeded, ...open.failed]);
-  const release: Pod[] = [];
-  for (const [uid, pod] of tracked) {
-    const outcome = outcomeOf(pod, job);
-    if (outcome === undefined || (!known.has(uid) && known.size >= mostUncounted)) continue;
-    if (!known.has(uid)) open[outcome].push(uid);
-    known.add(uid);
-    release.push(pod);
-    const index = indexOf(pod);
-    if (isIndexed && outcome === 'succeeded' && index !== undefined && index < (job.spec.completions ?? 0)) indexes.add(index);
-  }
-  const counted = {
-    succeeded: isIndexed ? indexes.size : (job.status?.succeeded ?? 0) + settled.succeeded,
-    failed: (job.status?.failed ?? 0) + settled.failed,
-  };
-  return {
-    succeeded: isIndexed ? indexes.size : counted.succeeded + open.succeeded.length,
-    failed: counted.failed + open.failed.length,
-    indexes,
-    release,
-    open: known.size,
-    status: {
-      ...(counted.succeeded === 0 ? {} : { succeeded: counted.succeeded }),
-      ...(counted.failed === 0 ? {} : { failed: counted.failed }),
-      ...(isIndexed && indexes.size > 0 ? { completedIndexes: indexesText(indexes) } : {}),
-      uncountedTerminatedPods: {
-        ...(open.succeeded.length === 0 ? {} : { succeeded: open.succeeded }),
-        ...(open.failed.length === 0 ? {} : { failed: open.failed }),
-      },
-    },
-  };
-}
-
-function isTracked(pod: Pod): boolean {
-  return pod.metadata.finalizers?.includes(trackingFinalizer) === true;
-}
-
-/** A pod that was deleted before it could end counts as failed, unless the Job waits for it to end. */
-function outcomeOf(pod: Pod, job: Job): 'succeeded' | 'failed' | undefined {
-  if (pod.status?.phase === 'Succeeded') return 'succeeded';
-  if (pod.status?.phase === 'Failed') return 'failed';
-  return pod.metadata.deletionTimestamp !== undefined && job.spec.podReplacementPolicy !== 'Failed' ? 'failed' : undefined;
-}
-
-function isComplete({ spec }: Job, count: Count, active: number): boolean {
-  return spec.completions === undefined ? count.succeeded > 0 && active === 0 : count.succeeded >= spec.completions;
+/** The last failed pod of an index tells the next how often the index has failed: it is not let go before the next is there. */
+function isNeeded(
+  { spec }: Job,
+  pod: Pod,
+  active: readonly Pod[],
+  { completedIndexes, failedIndexes }: Count,
+  create: readonly NewPod[],
+): boolean {
+  const index = indexOf(pod);
+  if (spec.backoffLimitPerIndex === undefined || index === undefined || pod.status?.phase === 'Succeeded') return false;
+  if (index >= (spec.completions ?? 0) || completedIndexes.has(index) || failedIndexes.has(index)) return false;
+  return !active.some((each) => indexOf(each) === index) || create.some((each) => each.index === index);
 }
 
 function wantedActive({ spec }: Job, count: Count, active: number, parallelism: number): number {
   if (spec.completions === undefined) return count.succeeded > 0 ? Math.min(active, parallelism) : parallelism;
-  return Math.min(parallelism, spec.completions - count.succeeded);
+  return Math.max(0, Math.min(parallelism, spec.completions - count.succeeded - count.failedIndexes.size));
 }
 
-interface Failure {
+/** How the Job ends, when that is decided; its pods may still have to go. */
+interface JobOutcome {
+  readonly succeeds: boolean;
   readonly reason: string;
   readonly message: string;
 }
 
-function failureOf(job: Job, pods: readonly Pod[], count: Count, startTime: string | undefined, now: number): Failure | undefined {
-  const target = job.status?.conditions?.find(({ type, status }) => type === 'FailureTarget' && status === 'True');
-  if (target !== undefined) return { reason: target.reason ?? '', message: target.message ?? '' };
+function outcomeOf(
+  job: Job,
+  pods: readonly Pod[],
+  active: number,
+  count: Count,
+  startTime: string | undefined,
+  now: number,
+): JobOutcome | undefined {
+  for (const { type, status, reason = '', message = '' } of job.status?.conditions ?? []) {
+    if (status !== 'True') continue;
+    if (type === 'FailureTarget') return { succeeds: false, reason, message };
+    if (type === 'SuccessCriteriaMet') return { succeeds: true, reason, message };
+  }
+  const { completions, maxFailedIndexes } = job.spec;
+  if (count.failure !== undefined) return failed('PodFailurePolicy', count.failure);
+  const rule = successRuleMet(job, count.completedIndexes);
+  if (rule !== undefined) return { succeeds: true, reason: 'SuccessPolicy', message: `Matched rules at index ${rule}` };
+  const isDone = completions === undefined ? count.succeeded > 0 && active === 0 : count.succeeded >= completions;
+  if (isDone) return { succeeds: true, reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' };
   const { backoffLimit = 6, template } = job.spec;
   const restarts =
     template.spec?.restartPolicy === 'OnFailure' ? pods.filter((pod) => isActive(pod)).reduce((sum, pod) => sum + restartsOf(pod), 0) : 0;
   if (count.failed > backoffLimit || (restarts > 0 && restarts >= Math.max(1, backoffLimit))) {
-    return { reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' };
+    return failed('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
   }
   const left = deadlineWait(job, startTime, now);
-  if (left !== undefined && left <= 0) return { reason: 'DeadlineExceeded', message: 'Job was active longer than specified deadline' };
-  return undefined;
+  if (left !== undefined && left <= 0) return failed('DeadlineExceeded', 'Job was active longer than specified deadline');
+  if (maxFailedIndexes !== undefined && count.failedIndexes.size > maxFailedIndexes) {
+    return failed('MaxFailedIndexesExceeded', 'Job has exceeded the specified maximal number of failed indexes');
+  }
+  const isOver = count.failedIndexes.size > 0 && count.succeeded + count.failedIndexes.size >= (completions ?? 0);
+  return isOver ? failed('FailedIndexes', 'Job has failed indexes') : undefined;
+}
+
+function failed(reason: string, message: string): JobOutcome {
+  return { succeeds: false, reason, message };
 }
 
 function deadlineWait({ spec }: Job, startTime: string | undefined, now: number): number | undefined {
@@ -189,13 +154,19 @@ function deadlineWait({ spec }: Job, startTime: string | undefined, now: number)
 }
 
 /** After failures in a row the next pod waits: 10 s, 20 s, 40 s, … from the last. */
-function restWait(pods: readonly Pod[], now: number): number {
-  const ends = pods.filter(isTerminal).map((pod) => ({ at: endTimeOf(pod), failed: pod.status?.phase === 'Failed' }));
-  const lastSuccess = ends.reduce((last, { at, failed }) => (failed ? last : Math.max(last, at)), 0);
-  const failures = ends.filter(({ at, failed }) => failed && at > lastSuccess);
+function restWait(job: Job, pods: readonly Pod[], now: number): number {
+  const ends = pods
+    .filter((pod) => isTerminal(pod) && !isIgnored(job, pod))
+    .map((pod) => ({ at: endTimeOf(pod), failed: pod.status?.phase === 'Failed' }));
+  const lastSuccess = ends.reduce((last, { at, failed: is }) => (is ? last : Math.max(last, at)), 0);
+  const failures = ends.filter(({ at, failed: is }) => is && at > lastSuccess);
   if (failures.length === 0) return 0;
   const last = failures.reduce((latest, { at }) => Math.max(latest, at), 0);
   return Math.max(0, last + backoffDelay(podBackoff, failures.length - 1) - now);
+}
+
+function isIgnored(job: Job, pod: Pod): boolean {
+  return pod.status?.phase === 'Failed' && judgeFailure(job, pod).action === 'Ignore';
 }
 
 function endTimeOf(pod: Pod): number {
@@ -206,33 +177,58 @@ function endTimeOf(pod: Pod): number {
   return Number.isNaN(created) ? 0 : created;
 }
 
-/** Which pods are too many, and for which indexes pods are missing (the lowest first; undefined for Jobs without). */
-function chooseIndexes(
-  { spec }: Job,
-  active: readonly Pod[],
-  count: Count,
-  wanted: number,
-): { extra: readonly Pod[]; missing: readonly (number | undefined)[] } {
+interface Choice {
+  /** Too many, or of no use. */
+  readonly extra: readonly Pod[];
+  /** What can be made now, the lowest index first. */
+  readonly missing: readonly NewPod[];
+  /** Milliseconds until more can be made. */
+  readonly wait: number;
+}
+
+function choosePods(job: Job, pods: readonly Pod[], active: readonly Pod[], count: Count, wanted: number, now: number): Choice {
+  const { spec } = job;
   if (spec.completionMode !== 'Indexed') {
+    const wait = restWait(job, pods, now);
     return {
       extra: spareable(active).slice(0, Math.max(0, active.length - wanted)),
-      missing: Array.from({ length: wanted }, () => undefined),
+      missing: wait > 0 ? [] : Array.from({ length: wanted }, () => ({ index: undefined, failures: undefined })),
+      wait,
     };
   }
   const completions = spec.completions ?? 0;
+  const isOver = (index: number): boolean => index >= completions || count.completedIndexes.has(index) || count.failedIndexes.has(index);
   const byIndex = new Map<number, Pod>();
   const extra: Pod[] = [];
   for (const pod of active) {
     const index = indexOf(pod);
-    if (index === undefined || index >= completions || count.indexes.has(index) || byIndex.has(index)) extra.push(pod);
+    if (index === undefined || isOver(index) || byIndex.has(index)) extra.push(pod);
     else byIndex.set(index, pod);
   }
   extra.push(...spareable([...byIndex.values()]).slice(0, Math.max(0, byIndex.size - wanted)));
-  const missing: number[] = [];
-  for (let index = 0; index < completions && missing.length < wanted; index++) {
-    if (!count.indexes.has(index) && !byIndex.has(index)) missing.push(index);
+  const free: number[] = [];
+  for (let index = 0; index < completions && free.length < wanted; index++) if (!isOver(index) && !byIndex.has(index)) free.push(index);
+  if (spec.backoffLimitPerIndex === undefined) {
+    const wait = restWait(job, pods, now);
+    return { extra, missing: wait > 0 ? [] : free.map((index) => ({ index, failures: undefined })), wait };
   }
-  return { extra, missing };
+  return { extra, ...chooseByIndex(job, pods, free, now) };
+}
+
+/** Each index waits for its own failures alone. */
+function chooseByIndex(job: Job, pods: readonly Pod[], free: readonly number[], now: number): Pick<Choice, 'missing' | 'wait'> {
+  const missing: NewPod[] = [];
+  let wait = Number.POSITIVE_INFINITY;
+  for (const index of free) {
+    const former = pods.filter((pod) => indexOf(pod) === index && !isActive(pod));
+    const counted = former.filter((pod) => !isIgnored(job, pod)).map((pod) => failureCountOf(pod) + 1);
+    const failures = Math.max(0, ...counted, ...former.map(failureCountOf));
+    const last = Math.max(0, ...former.map(endTimeOf));
+    const left = failures === 0 ? 0 : last + backoffDelay(podBackoff, failures - 1) - now;
+    if (left > 0) wait = Math.min(wait, left);
+    else missing.push({ index, failures });
+  }
+  return { missing, wait: Number.isFinite(wait) ? wait : 0 };
 }
 
 function turnOf({ spec, status }: Job): JobPlan['turned'] {
@@ -250,18 +246,13 @@ function conditionsOf(job: Job, now: number): JobCondition[] {
   return [...others, condition('Suspended', turned === 'Suspended' ? 'True' : 'False', `Job${turned}`, `Job ${what}`, now)];
 }
 
-function targetConditions(job: Job, failure: Failure | undefined, now: number): JobCondition[] {
-  const type = failure === undefined ? 'SuccessCriteriaMet' : 'FailureTarget';
+function targetConditions(job: Job, outcome: JobOutcome, now: number): JobCondition[] {
+  const type = outcome.succeeds ? 'SuccessCriteriaMet' : 'FailureTarget';
   if (job.status?.conditions?.some((each) => each.type === type) === true) return [];
-  return [reasoned(type, failure, now)];
+  return [reasoned(type, outcome, now)];
 }
 
-function endConditions(failure: Failure | undefined, now: number): JobCondition[] {
-  return [reasoned(failure === undefined ? 'Complete' : 'Failed', failure, now)];
-}
-
-function reasoned(type: string, failure: Failure | undefined, now: number): JobCondition {
-  const { reason, message } = failure ?? { reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' };
+function reasoned(type: string, { reason, message }: JobOutcome, now: number): JobCondition {
   return condition(type, 'True', reason, message, now);
 }
 
