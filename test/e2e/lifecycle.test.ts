@@ -297,7 +297,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
   test.concurrent('logs: rotated and bounded, followed over rotations and to the end', async () => {
     const line = 'x'.repeat(1000);
     // Slow enough for the rotation to come in between.
-    const script = `i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo begin $i; yes ${line} | head -n 1000; echo end $i; sleep 0.5; done; echo last`;
+    const script = `i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo begin $i; yes ${line} | head -n 1000; echo end $i; sleep 0.2; done; echo last`;
     const pod = await bench.create('talkative', specOf(shell(script), { restartPolicy: 'Never' }));
     await bench.until('talkative', 'runs', (now) => statusOf(now)?.state?.running !== undefined);
     const marks: string[] = [];
