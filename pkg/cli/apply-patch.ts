@@ -35,9 +35,22 @@ function diffObjects(typeName: string | undefined, original: JsonObject, modifie
     } else diffField(patch, name, field, original[name], wanted, current[name]);
   }
   for (const name of Object.keys(original)) {
-    if (!(name in modified) && current[name] !== undefined) patch[name] = null;
+    if (!(name in modified) && current[name] !== undefined) dropField(patch, name, fieldOf(typeName, name), original[name], current[name]);
   }
   return patch;
+}
+
+/** A field that is not in the manifest any more: gone, but for the entries of a map or of a merged list that others have put there. */
+function dropField(patch: JsonObject, name: string, field: FieldDescription | undefined, original: Json, current: Json): void {
+  if (field?.shape === 'map' && isObject(original) && isObject(current) && Object.keys(current).some((key) => !(key in original))) {
+    diffField(patch, name, field, original, {}, current);
+  } else if (field?.patchStrategy.includes('merge') && Array.isArray(original) && Array.isArray(current)) {
+    const key = field.patchMergeKey;
+    const keyOf = (item: Json): Json => (key === undefined ? item : isObject(item) ? item[key] : undefined);
+    const isOurs = (item: Json): boolean => original.some((one) => deepEqual(keyOf(one), keyOf(item)));
+    if (current.every(isOurs)) patch[name] = null;
+    else diffList(patch, name, field, original, [], current);
+  } else patch[name] = null;
 }
 
 function diffField(
@@ -70,6 +83,10 @@ function diffList(patch: JsonObject, name: string, field: FieldDescription, orig
   }
   const keyOf = (item: Json): Json => (isObject(item) ? item[key] : undefined);
   const byKey = (items: Json[], value: Json): JsonObject | undefined => items.filter(isObject).find((item) => deepEqual(item[key], value));
+  if (hasTwice(wanted.map(keyOf)) || hasTwice(current.map(keyOf))) {
+    replaceList(patch, name, wanted, current);
+    return;
+  }
   const items: Json[] = [];
   for (const item of wanted) {
     const existing = byKey(current, keyOf(item));
@@ -85,10 +102,39 @@ function diffList(patch: JsonObject, name: string, field: FieldDescription, orig
     const value = keyOf(item);
     if (byKey(wanted, value) === undefined && byKey(current, value) !== undefined) items.push({ $patch: 'delete', [key]: value });
   }
-  if (items.length > 0) {
-    patch[name] = items;
-    patch[`$setElementOrder/${name}`] = wanted.map((item) => ({ [key]: keyOf(item) }));
-  }
+  if (items.length > 0) patch[name] = items;
+  const order = wanted.map(keyOf);
+  const present = current.map(keyOf).filter((value) => order.some((one) => deepEqual(one, value)));
+  const isMoved = !deepEqual(
+    present,
+    order.filter((value) => present.some((one) => deepEqual(one, value))),
+  );
+  if (items.length > 0 || isMoved) patch[`$setElementOrder/${name}`] = order.map((value) => ({ [key]: value }));
+}
+
+/**
+ * The key does not tell the elements apart (port 53 by TCP and by UDP): the list is replaced as a whole, where it is not yet as wanted. Elements that are
+ * keep what the server has given them.
+ */
+function replaceList(patch: JsonObject, name: string, wanted: Json[], current: Json[]): void {
+  const left = [...current];
+  let isNew = false;
+  const items = wanted.map((item) => {
+    const at = left.findIndex((one) => covers(one, item));
+    if (at < 0) isNew = true;
+    return at < 0 ? item : left.splice(at, 1)[0];
+  });
+  if (isNew || left.length > 0) patch[name] = [...items, { $patch: 'replace' }];
+}
+
+/** Whether all that `part` says holds of `whole`. */
+function covers(whole: Json, part: Json): boolean {
+  if (!isObject(whole) || !isObject(part)) return deepEqual(whole, part);
+  return Object.entries(part).every(([key, value]) => covers(whole[key], value));
+}
+
+function hasTwice(values: Json[]): boolean {
+  return values.some((value, index) => values.findIndex((other) => deepEqual(other, value)) !== index);
 }
 
 function isObject(value: Json): value is JsonObject {
