@@ -114,7 +114,13 @@ export function planDaemonSet(
     }
     remove.push(...ended);
     if (run && active.length === 0 && ended.length === 0 && !going.has(name)) create.push(name);
-    if (!run || active.length === 0) continue;
+    if (!run) {
+      // No rollout goes on where no new pod may go: of two side by side one is enough.
+      const kept = active.find(isAvailable) ?? active[0];
+      remove.push(...active.filter((pod) => pod !== kept));
+      continue;
+    }
+    if (active.length === 0) continue;
     counts.current++;
     if (active.some(isReady)) counts.ready++;
     if (active.some(isAvailable)) counts.available++;
