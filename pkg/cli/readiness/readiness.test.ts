@@ -49,6 +49,52 @@ describe('a ReplicaSet', () => {
   });
 });
 
+describe('a StatefulSet', () => {
+  const set = (status: object, spec: object = { replicas: 2 }): string => judge('apps', 'StatefulSet', { spec, status }).verdict;
+  const whole = { observedGeneration: 2, replicas: 2, readyReplicas: 2, currentRevision: 'b', updateRevision: 'b' };
+
+  test('is well when all are ready and of the newest revision, as far as they are to be', () => {
+    expect(set(whole)).toBe('done');
+    expect(set({ ...whole, readyReplicas: 1 })).toBe('waiting');
+    const updating = { ...whole, currentRevision: 'a', updatedReplicas: 1 };
+    expect(set(updating)).toBe('waiting');
+    expect(set(updating, { replicas: 2, updateStrategy: { rollingUpdate: { partition: 1 } } })).toBe('done');
+    expect(set(updating, { replicas: 2, updateStrategy: { type: 'OnDelete' } })).toBe('done');
+  });
+});
+
+describe('a DaemonSet', () => {
+  const set = (status: object, spec: object = {}): string => judge('apps', 'DaemonSet', { spec, status }).verdict;
+  const whole = { observedGeneration: 2, desiredNumberScheduled: 3, numberAvailable: 3, updatedNumberScheduled: 3 };
+
+  test('is well when it is on every node that it is for; where it is for none, at once', () => {
+    expect(set(whole)).toBe('done');
+    expect(set({ ...whole, numberAvailable: 2 })).toBe('waiting');
+    expect(set({ ...whole, updatedNumberScheduled: 2 })).toBe('waiting');
+    expect(set({ ...whole, updatedNumberScheduled: 2 }, { updateStrategy: { type: 'OnDelete' } })).toBe('done');
+    expect(set({ observedGeneration: 2, desiredNumberScheduled: 0 })).toBe('done');
+    expect(set({ observedGeneration: 1, desiredNumberScheduled: 0 })).toBe('waiting');
+  });
+});
+
+describe('a Job', () => {
+  const job = (status: object, spec: object = {}): Readiness => judge('batch', 'Job', { spec, status });
+
+  test('is well when it is under way, complete or suspended, and has failed when it says so', () => {
+    expect(job({}).verdict).toBe('waiting');
+    expect(job({ active: 1 }).verdict).toBe('waiting');
+    expect(job({ active: 1, ready: 1 })).toMatchObject({ verdict: 'done', state: 'Running' });
+    expect(job({ succeeded: 1, conditions: [{ type: 'Complete', status: 'True' }] })).toMatchObject({
+      verdict: 'done',
+      state: 'Complete',
+      ready: 1,
+    });
+    expect(job({}, { suspend: true })).toMatchObject({ verdict: 'done', state: 'Suspended' });
+    const failed = { type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded', message: 'too often' };
+    expect(job({ conditions: [failed] })).toMatchObject({ verdict: 'failed', state: 'BackoffLimitExceeded', message: 'too often' });
+  });
+});
+
 describe('a Pod', () => {
   const pod = (status: object): Readiness => judge('', 'Pod', { spec: { containers: [] }, status });
 
