@@ -1,6 +1,7 @@
 /** Looks into the cgroups of this machine, whichever version it has. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { codeOf } from '#base/errors';
 
 const mountPoint = '/sys/fs/cgroup';
 
@@ -8,7 +9,7 @@ const mountPoint = '/sys/fs/cgroup';
 export function cgroupsOfPod(uid: string): string[] {
   const found: string[] = [];
   const look = (folder: string, depth: number): void => {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    for (const entry of entriesOf(folder)) {
       if (!entry.isDirectory()) continue;
       const path = join(folder, entry.name);
       if (entry.name === `pod${uid}`) found.push(path);
@@ -20,6 +21,16 @@ export function cgroupsOfPod(uid: string): string[] {
     if (existsSync(parent)) look(parent, 3);
   }
   return found;
+}
+
+/** None of a folder that was removed while it was looked for: pods come and go. */
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 export interface CgroupLimits {
