@@ -75,6 +75,8 @@ export interface AgentOptions {
   readonly log?: Logger;
 }
 
+/** How long the first look at runtime and network may keep the agent from its servers, in milliseconds. */
+const firstLookWithin = 10_000;
 /** So many sandboxes and containers start at once: more only makes each slower. */
 const startsAtOnce = 6;
 
@@ -193,6 +195,12 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
   const known = await readCluster(clusterPath);
   if (known !== undefined) network.configure(known);
 
+  // An agent that is started again must not say of a node that is well that it does not know.
+  const seen = async (): Promise<void> => {
+    if (known !== undefined) await network.settled;
+    await nodeKeeper.observation();
+  };
+  const firstLook = (during: AbortSignal): Promise<void> => Promise.race([seen(), clock.sleep(firstLookWithin, during)]);
   const parts: Runnable[] = [
     ...(ownContainerd === undefined ? [] : [ownContainerd]),
     view,
@@ -216,28 +224,31 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
       clock,
       log,
     }),
-    createSession({
-      servers,
-      nodeName,
-      version: options.version ?? 'v0.0.0',
-      instance: randomUUID(),
-      credentials,
-      credentialsDirectory: own,
-      assignments,
-      outbox,
-      node: () => nodeKeeper.node,
-      onCluster: (cluster) => {
-        network.configure(cluster);
-        if (cluster.podCidr !== '')
-          writeCluster(clusterPath, cluster).catch((error: unknown) =>
-            log.error('cannot keep what is known of the cluster', { error: String(error) }),
-          );
-      },
-      onStream: (request, client) => void serveTunnel(request, client, { open, log }, ending),
-      metrics,
-      clock,
-      log,
-    }),
+    afterwards(
+      firstLook,
+      createSession({
+        servers,
+        nodeName,
+        version: options.version ?? 'v0.0.0',
+        instance: randomUUID(),
+        credentials,
+        credentialsDirectory: own,
+        assignments,
+        outbox,
+        node: () => nodeKeeper.node,
+        onCluster: (cluster) => {
+          network.configure(cluster);
+          if (cluster.podCidr !== '')
+            writeCluster(clusterPath, cluster).catch((error: unknown) =>
+              log.error('cannot keep what is known of the cluster', { error: String(error) }),
+            );
+        },
+        onStream: (request, client) => void serveTunnel(request, client, { open, log }, ending),
+        metrics,
+        clock,
+        log,
+      }),
+    ),
   ];
   try {
     await runAll(parts, signal);
@@ -246,6 +257,17 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
     await assignments.close();
     if ('close' in runtime && typeof runtime.close === 'function') runtime.close();
   }
+}
+
+/** The part, begun once `before` has resolved. */
+function afterwards(before: (signal: AbortSignal) => Promise<void>, part: Runnable): Runnable {
+  return {
+    name: part.name,
+    run: async (signal) => {
+      await before(signal).catch(() => undefined);
+      if (!signal.aborted) await part.run(signal);
+    },
+  };
 }
 
 function createRuntime(options: AgentOptions, instance: string, ownEndpoint: string | undefined, clock: Clock, log: Logger): Runtime {

@@ -41,6 +41,8 @@ export interface NetworkKeeper extends Runnable {
   configure(cluster: ClusterConfiguration): void;
   readonly dnsServer: string | undefined;
   readonly domain: string;
+  /** Resolves when it was first tried to set the network up, however that ended. */
+  readonly settled: Promise<void>;
   /** Why pods with a network of their own cannot start; undefined: they can. */
   problem(): string | undefined;
 }
@@ -62,6 +64,10 @@ class Keeper implements NetworkKeeper {
   #reported = new Set<string>();
   #dirty = true;
   #wake: () => void = () => undefined;
+  #settle: () => void = () => undefined;
+  readonly settled = new Promise<void>((resolve) => {
+    this.#settle = resolve;
+  });
 
   constructor(options: NetworkKeeperOptions) {
     this.#options = options;
@@ -135,12 +141,14 @@ class Keeper implements NetworkKeeper {
     await network.setup();
     this.#network = network;
     this.#problem = undefined;
+    this.#settle();
     this.#options.onChange();
   }
 
   #tell(problem: string): void {
     if (problem === this.#problem) return;
     this.#problem = problem;
+    this.#settle();
     this.#options.onChange();
   }
 

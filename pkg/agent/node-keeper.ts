@@ -32,6 +32,8 @@ export interface NodeKeeper extends Runnable {
   runtimeName(): string;
   /** Looks again now: something that the Node shows has changed. */
   refresh(): void;
+  /** Looks again now; resolves when it has. */
+  observation(): Promise<void>;
 }
 
 const interval = 10_000;
@@ -51,6 +53,7 @@ class Keeper implements NodeKeeper {
   #images: readonly Image[] = [];
   #asked = 0;
   #wake: () => void = () => undefined;
+  #waiting: (() => void)[] = [];
 
   constructor(options: NodeKeeperOptions) {
     this.#options = options;
@@ -75,13 +78,22 @@ class Keeper implements NodeKeeper {
     this.#wake();
   }
 
+  observation(): Promise<void> {
+    const observed = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.refresh();
+    return observed;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const { clock, report } = this.#options;
     for (let round = 0; !signal.aborted; round++) {
       const before = JSON.stringify(this.#node);
       const asked = this.#asked;
+      const waiting = this.#waiting;
+      this.#waiting = [];
       await this.#observe(round % imagesEvery === 0, signal);
       if (!signal.aborted && JSON.stringify(this.#node) !== before) report(this.#node);
+      for (const resolve of waiting) resolve();
       if (asked !== this.#asked) continue;
       const wait = new AbortController();
       this.#wake = () => wait.abort();
