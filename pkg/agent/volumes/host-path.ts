@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
-import { mkdir, open, stat } from 'node:fs/promises';
-import { codeOf } from '#base/errors';
+import { open, stat } from 'node:fs/promises';
+import { codeOf, messageOf } from '#base/errors';
+import { makeFolders } from './make-folders.ts';
 import { VolumeError, type VolumePlugin } from './volume-plugin.ts';
 
 /** A path of the host itself; `type` says what must be there or may be made. */
@@ -26,7 +27,7 @@ const checks: Readonly<Record<string, { readonly what: string; readonly holds: (
 export async function checkHostPath(path: string, type: string): Promise<void> {
   if (!path.startsWith('/')) throw new VolumeError(`hostPath "${path}" must be absolute`);
   if (path.split('/').includes('..')) throw new VolumeError(`hostPath "${path}" must not contain ".."`);
-  if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 });
+  if (type === 'DirectoryOrCreate') await makeFolder(path);
   if (type === 'FileOrCreate') await (await open(path, 'a', 0o644)).close();
   const check = checks[type === 'DirectoryOrCreate' ? 'Directory' : type === 'FileOrCreate' ? 'File' : type];
   try {
@@ -36,6 +37,14 @@ export async function checkHostPath(path: string, type: string): Promise<void> {
     if (codeOf(error) !== 'ENOENT') throw error;
     if (check !== undefined) throw new VolumeError(`hostPath type check failed: ${path} does not exist on the node`);
     // No type: as with a plain bind mount, a folder is made.
-    await mkdir(path, { recursive: true, mode: 0o755 });
+    await makeFolder(path);
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeFolders(path, 0o755);
+  } catch (error) {
+    throw new VolumeError(`hostPath "${path}" does not exist on the node, and cannot be made: ${messageOf(error)}`);
   }
 }
