@@ -6,6 +6,7 @@ import { secrets } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { findStaticBusybox } from '../../hack/demo-image.ts';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
+import { eventually } from '../harness/commands.ts';
 import { missingForRegistry, registryUser, startRegistry, type TestRegistry } from '../harness/registry.ts';
 import { openWorkbench, shell, sleeping, specOf, statusOf, type Workbench } from '../harness/workbench.ts';
 
@@ -89,15 +90,19 @@ function waiting(reason: string) {
     await bench.event('pulled-again', 'Pulled', /already present on machine$/);
   }, 90_000);
 
+  /** A container that runs may not have written yet. */
+  const says = (pod: string, text: string): Promise<true> =>
+    eventually(`${pod} says ${JSON.stringify(text)}`, async () => ((await bench.logs(pod)) === text ? true : undefined));
+
   test.concurrent('Always: follows the tag; IfNotPresent does not', async () => {
     const image = `${open.host}/moving:1`;
     await bench.start('moving-first', plain(image, 'Always'));
-    expect(await bench.logs('moving-first')).toBe('version 1\n');
+    await says('moving-first', 'version 1\n');
     await open.push(await buildVersion(cluster.home, '2'), 'moving:1');
     await bench.start('moving-present', plain(image, 'IfNotPresent'));
-    expect(await bench.logs('moving-present')).toBe('version 1\n');
+    await says('moving-present', 'version 1\n');
     await bench.start('moving-always', plain(image, 'Always'));
-    expect(await bench.logs('moving-always')).toBe('version 2\n');
+    await says('moving-always', 'version 2\n');
     expect(statusOf((await bench.find('moving-first'))!)?.restartCount).toBe(0);
   }, 90_000);
 
@@ -115,7 +120,7 @@ function waiting(reason: string) {
       await bench.event(name, 'Failed', new RegExp(`^Failed to pull image "${image}": .*(authorization|authentication|unauthorized)`, 'i'));
     }
     await bench.start('private-right', { ...plain(image), imagePullSecrets: [{ name: 'wrong' }, { name: 'right' }] });
-    expect(await bench.logs('private-right')).toBe('version 1\n');
+    await says('private-right', 'version 1\n');
   }, 90_000);
 
   test.concurrent('an image that does not exist: says so, backs off, and runs once it is there', async () => {
