@@ -9,6 +9,7 @@ import { type ComposeFlags, loadComposeProject } from './compose-project.ts';
 import type { Connection } from './connection.ts';
 import { parseSeconds } from './durations.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
+import { beginningOf } from './wait.ts';
 import { waitForStack } from './wait-for-stack.ts';
 
 interface ApplyComposeFlags extends ComposeFlags {
@@ -24,13 +25,14 @@ export async function applyCompose(
   flags: ApplyComposeFlags,
 ): Promise<number> {
   const timeout = parseSeconds('--timeout', flags.timeout) * 1000;
+  const since = beginningOf(context);
   const plan = planOf(await loadComposeProject(context, files, flags), connection.namespace);
   for (const warning of plan.warnings) context.stderr.write(`warning: ${warning}\n`);
   await awaitDeletion(context, connection, plan.stack.metadata, timeout);
   const { stack, outcome } = await applyPlan(connection, plan, flags.dryRun);
   context.stdout.write(`stack.compose.berth.dev/${stack.metadata.name} ${outcome}${flags.dryRun ? ' (dry run)' : ''}\n`);
   if (!flags.wait || flags.dryRun) return exitCodes.ok;
-  return await waitForStack(context, connection, stack, timeout);
+  return await waitForStack(context, connection, stack, { timeout, since });
 }
 
 function planOf(loaded: Parameters<typeof planApply>[0], namespace: string): ApplyPlan {

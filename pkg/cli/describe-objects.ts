@@ -8,6 +8,7 @@ import { type Connection, pathOf } from './connection.ts';
 import { describeFields } from './describe/generic.ts';
 import { describers } from './describe/index.ts';
 import { indentTable, type Line, renderMap, renderSections } from './describe/sections.ts';
+import { lastSeen, sortEvents } from './event-order.ts';
 import { type Selection, selectInFiles, selectObjects } from './selection.ts';
 import { printable, renderTable } from './text-table.ts';
 import { exitCodes, UsageError, type VerbContext } from './verb.ts';
@@ -90,15 +91,6 @@ async function describeEvents(context: VerbContext, connection: Connection, obje
       }),
     ),
   ];
-}
-
-/** Oldest first, by when each was last seen. */
-export function sortEvents(list: readonly Event[]): readonly Event[] {
-  return list.toSorted((a, b) => Date.parse(lastSeen(a)) - Date.parse(lastSeen(b)));
-}
-
-export function lastSeen(event: Event): string {
-  return event.series?.lastObservedTime ?? event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp ?? '';
 }
 
 function eventRow(event: Event, context: VerbContext): string[] {

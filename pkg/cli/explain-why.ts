@@ -1,12 +1,13 @@
 /** `berth why`: why a pod is where it is, or does not run: its place, node by node, then what its containers wait for, then its last warnings. */
-import { events, stacks } from '#api/shapes/resources';
+import { events, services, stacks } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { formatAge } from './ages.ts';
 import type { Connection } from './connection.ts';
-import { lastSeen, sortEvents } from './describe-objects.ts';
+import { lastSeen, sortEvents } from './event-order.ts';
 import { explainPlace, renderPlaces } from './explain-place.ts';
 import { memberPods } from './member-pods.ts';
 import { containerTroubles } from './pod-trouble.ts';
+import { portProblems } from './port-problems.ts';
 import { selectObjects } from './selection.ts';
 import { printable } from './text-table.ts';
 import { exitCodes, type VerbContext } from './verb.ts';
@@ -30,6 +31,10 @@ async function explainStack(context: VerbContext, connection: Connection, name: 
   if (refusal !== undefined) context.stdout.write(`  ${printable(refusal.message)}\n`);
   for (const service of troubled)
     context.stdout.write(`${printable(`  service ${service.name} (${service.state ?? ''}): ${service.message}`)}\n`);
+  const own = await connection.client.list(services, { namespace: connection.namespace, labelSelector: `compose.berth.dev/stack=${name}` });
+  const names = new Set(own.items.map(({ metadata }) => metadata.name));
+  for (const problem of await portProblems(connection, connection.namespace, (service) => names.has(service), 0))
+    context.stdout.write(`${printable(`  ${problem}`)}\n`);
   return refusal !== undefined || status?.phase === 'Failed' || status?.phase === 'Degraded' ? exitCodes.error : exitCodes.ok;
 }
 

@@ -19,6 +19,9 @@ const ordinaryReasons: ReadonlySet<string> = new Set(['ContainerCreating', 'PodI
 export function troubleOf(pod: Pod): Trouble | undefined {
   if (pod.metadata.deletionTimestamp !== undefined) return undefined;
   if (unscheduledMessage(pod) !== undefined) return 'unschedulable';
+  // Before there are containers, the node says of the pod what is in the way: a volume, or its network.
+  const { phase, message = '' } = pod.status ?? {};
+  if (phase === 'Pending' && message !== '' && (pod.spec.nodeName ?? '') !== '') return 'stuck';
   return containersOf(pod).some(({ state }) => stuckReasons.has(state?.waiting?.reason ?? '')) ? 'stuck' : undefined;
 }
 

@@ -3,7 +3,7 @@ import { events } from '#api/shapes/resources';
 import type { Event } from '#api/shapes/types/core-v1';
 import { formatAge } from './ages.ts';
 import type { Connection } from './connection.ts';
-import { lastSeen, sortEvents } from './describe-objects.ts';
+import { lastSeen, sortEvents } from './event-order.ts';
 import { selectObjects } from './selection.ts';
 import { renderTable } from './text-table.ts';
 import { exitCodes, type VerbContext } from './verb.ts';

@@ -1,18 +1,27 @@
 /** Waits, with a progress table, until a stack is healthy, cannot become so, or time is up; then says what runs, where, and how to reach it. */
-import { pods, stacks } from '#api/shapes/resources';
+import { pods, services, stacks } from '#api/shapes/resources';
 import type { Stack, StackServiceStatus } from '#api/shapes/types/compose-v1alpha1';
 import type { Pod } from '#api/shapes/types/core-v1';
 import type { Connection } from './connection.ts';
 import { printUnplaced } from './explain-place.ts';
 import { unscheduledMessage } from './pod-trouble.ts';
+import { portProblems } from './port-problems.ts';
 import type { ProgressRow } from './progress.ts';
 import { printPods, printPorts } from './reachability.ts';
 import { printable } from './text-table.ts';
 import { exitCodes, type VerbContext } from './verb.ts';
 import { type WaitEnd, waitUntilWell } from './wait.ts';
 
-/** The exit code: 0 healthy, 1 failed or out of time, 2 when a pod fits on no node. `timeout` in milliseconds. */
-export async function waitForStack(context: VerbContext, connection: Connection, applied: Stack, timeout: number): Promise<number> {
+/**
+ * The exit code: 0 healthy, 1 failed, out of time or not reachable on a published port, 2 when a pod fits on no node. `timeout` in milliseconds; `since`:
+ * when it was applied.
+ */
+export async function waitForStack(
+  context: VerbContext,
+  connection: Connection,
+  applied: Stack,
+  { timeout, since }: { readonly timeout: number; readonly since: number },
+): Promise<number> {
   const key = { name: applied.metadata.name ?? '', namespace: applied.metadata.namespace ?? connection.namespace };
   let stack = applied;
   let members: readonly Pod[] = [];
@@ -31,14 +40,14 @@ export async function waitForStack(context: VerbContext, connection: Connection,
   });
   if (end === 'failed') members = await podsOf(connection, stack);
   if (end !== 'done') return await explainFailure(context, connection, stack, members, end);
-  const { services = [], phase } = stack.status ?? {};
+  const { services: states = [], phase } = stack.status ?? {};
   context.stdout.write(`\nStack ${key.name} ${phase === 'Completed' ? 'has run to its end' : 'is healthy'}.\n\n`);
   printPods(
     context,
     'Service',
     members.map((pod) => ({ of: serviceOf(pod), pod })),
   );
-  const open = services.flatMap(({ name, ports = [] }) =>
+  const open = states.flatMap(({ name, ports = [] }) =>
     ports.flatMap(({ published, target, protocol = 'TCP', hostAddress }) =>
       published === undefined
         ? []
@@ -46,7 +55,23 @@ export async function waitForStack(context: VerbContext, connection: Connection,
     ),
   );
   await printPorts(context, connection, open);
-  return exitCodes.ok;
+  return await reportPorts(context, connection, key, since);
+}
+
+/** Well as its pods may be, a stack is not reached on a port that another has. */
+async function reportPorts(
+  context: VerbContext,
+  connection: Connection,
+  { name, namespace }: { readonly name: string; readonly namespace: string },
+  since: number,
+): Promise<number> {
+  const own = await connection.client.list(services, { namespace, labelSelector: `compose.berth.dev/stack=${name}` });
+  const names = new Set(own.items.map(({ metadata }) => metadata.name));
+  const problems = await portProblems(connection, namespace, (service) => names.has(service), since);
+  for (const problem of problems) context.stderr.write(`${printable(`error: ${problem}`)}\n`);
+  if (problems.length === 0) return exitCodes.ok;
+  context.stderr.write('  Publish another port, or free this one: it is tried again every half minute.\n');
+  return exitCodes.error;
 }
 
 /** What has no health check counts as well once it has run for a moment: a program that cannot work mostly ends at once. */
@@ -95,11 +120,11 @@ async function explainFailure(
   end: Exclude<WaitEnd, 'done'>,
 ): Promise<number> {
   const { name = '' } = stack.metadata;
-  const { services = [], conditions = [] } = stack.status ?? {};
+  const { services: states = [], conditions = [] } = stack.status ?? {};
   const refusal = conditions.find(({ type, status }) => type === 'Accepted' && status === 'False')?.message;
   context.stderr.write(`error: stack ${name} ${end === 'failed' ? 'failed' : 'is not healthy yet'}\n`);
   if (refusal !== undefined) context.stderr.write(`  ${printable(refusal)}\n`);
-  const troubled = services.filter(({ message = '' }) => message !== '');
+  const troubled = states.filter(({ message = '' }) => message !== '');
   for (const service of troubled) context.stderr.write(`${printable(`  ${service.name}: ${service.message}`)}\n`);
   const ended = members.find((pod) => pod.status?.phase === 'Failed' && troubled.some((service) => service.name === serviceOf(pod)));
   if (ended !== undefined) {

@@ -1,11 +1,12 @@
 /** Waits, with a progress table, until the workloads that were applied run; then says what runs, where, and how to reach it. */
 import type { KubernetesObject } from '#api/object';
 import { formatLabelSelector } from '#api/selector';
-import { pods } from '#api/shapes/resources';
+import { pods, services } from '#api/shapes/resources';
 import type { Pod, Service } from '#api/shapes/types/core-v1';
 import { type Connection, pathOf } from './connection.ts';
 import { printUnplaced } from './explain-place.ts';
 import { unscheduledMessage } from './pod-trouble.ts';
+import { portProblems } from './port-problems.ts';
 import type { ProgressRow } from './progress.ts';
 import { type OpenPort, type PodLine, printPods, printPorts } from './reachability.ts';
 import { readinessKinds } from './readiness/index.ts';
@@ -26,12 +27,15 @@ interface Workload extends AppliedObject {
   readonly namespace: string;
 }
 
-/** The exit code: 0 when all run, 1 when one failed or time was up, 2 when a pod fits on no node. `timeout` in milliseconds. */
+/**
+ * The exit code: 0 when all run, 1 when one failed, time was up or a port could not be opened, 2 when a pod fits on no node. `timeout` in milliseconds;
+ * `since`: when they were applied.
+ */
 export async function waitForWorkloads(
   context: VerbContext,
   connection: Connection,
   applied: readonly AppliedObject[],
-  timeout: number,
+  { timeout, since }: { readonly timeout: number; readonly since: number },
 ): Promise<number> {
   const workloads = applied.flatMap((item): Workload[] => {
     const kind = readinessKinds.find((one) => one.group === item.resource.group && one.kind === item.resource.kind);
@@ -64,7 +68,7 @@ export async function waitForWorkloads(
     context.stdout.write('\n');
     printPods(context, 'Workload', members);
     await printPorts(context, connection, applied.flatMap(openPorts));
-    return exitCodes.ok;
+    return await reportPorts(context, connection, applied, since);
   }
   for (const row of rows.filter(({ tone }) => tone !== 'good')) {
     context.stderr.write(`${printable(`error: ${row.name} is not ready: ${row.state}${row.message === '' ? '' : `: ${row.message}`}`)}\n`);
@@ -74,6 +78,24 @@ export async function waitForWorkloads(
   if (unplaced.length === 0) return exitCodes.error;
   await printUnplaced(context, connection, unplaced);
   return exitCodes.unschedulable;
+}
+
+async function reportPorts(
+  context: VerbContext,
+  connection: Connection,
+  applied: readonly AppliedObject[],
+  since: number,
+): Promise<number> {
+  const own = applied.filter(({ object }) => object.kind === services.kind).map(({ object: { metadata } }) => metadata);
+  let exitCode: number = exitCodes.ok;
+  for (const namespace of new Set(own.map((metadata) => metadata.namespace ?? connection.namespace))) {
+    const isOurs = (name: string): boolean => own.some((one) => one.name === name && (one.namespace ?? connection.namespace) === namespace);
+    for (const problem of await portProblems(connection, namespace, isOurs, since)) {
+      context.stderr.write(`${printable(`error: ${problem}`)}\n`);
+      exitCode = exitCodes.error;
+    }
+  }
+  return exitCode;
 }
 
 async function podsOf(

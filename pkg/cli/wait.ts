@@ -22,6 +22,11 @@ const pause = 250;
 const patience: Readonly<Record<Trouble, number>> = { unschedulable: 15_000, stuck: 30_000 };
 const serverPatience = 30_000;
 
+/** From when on what others tell is of what is done now, by clocks that are not quite the same; stamps have whole seconds. */
+export function beginningOf(context: Pick<VerbContext, 'clock'>): number {
+  return context.clock.now() - 2000;
+}
+
 /** `timeout` in milliseconds. Rejects with what `observe` last threw when the server stays away. */
 export async function waitUntilWell(context: VerbContext, timeout: number, observe: () => Promise<Round>): Promise<WaitEnd> {
   const { clock } = context;

@@ -467,6 +467,22 @@ describe('the plan of a stack', () => {
     ]);
   });
 
+  test('says of a pod without containers what its node says of it, and of a program that cannot be started why', () => {
+    const world = new World({ web });
+    world.step();
+    world.set('hello-web-1', { phase: 'Pending', message: 'the volume cannot be mounted' });
+    world.step();
+    expect([world.state('web'), world.message('web')]).toEqual(['Starting', 'hello-web-1: the volume cannot be mounted']);
+    const terminated = { exitCode: 128, reason: 'StartError', message: 'exec: "none": not found' };
+    const container = { name: 'web', image: '', imageID: '', ready: false, restartCount: 1, state: { terminated } };
+    world.set('hello-web-1', { phase: 'Failed', containerStatuses: [container] });
+    world.step();
+    expect([world.state('web'), world.message('web')]).toEqual([
+      'Failed',
+      'hello-web-1 could not be started: exec: "none": not found (1 restart)',
+    ]);
+  });
+
   test('a service that was well and is not ready any more is unhealthy', () => {
     const world = new World({ web: { ...web, healthcheck: health } });
     world.step();

@@ -1,6 +1,6 @@
 /** What a Stack's status says of what there is: pure. Nothing is reported that was not observed, but for which template ran to its end. */
 import type { StackPortStatus, StackServiceStatus, StackStatus } from '#api/shapes/types/compose-v1alpha1';
-import type { Pod } from '#api/shapes/types/core-v1';
+import type { ContainerStateTerminated, Pod } from '#api/shapes/types/core-v1';
 import type { Condition } from '#api/shapes/types/meta-v1';
 import { formatTime } from '#base/clock';
 import { nodePortName } from '#compose/convert/names';
@@ -142,7 +142,9 @@ function troubleOf({ pod, state }: SlotView): string {
       return `${name}: ${waiting.reason}${waiting.message === undefined ? '' : `: ${waiting.message}`}`;
     }
   }
-  return '';
+  // Before there are containers: no sandbox, or a volume that cannot be had.
+  const { phase, message = '' } = pod.status ?? {};
+  return phase === 'Pending' && message !== '' ? `${name}: ${message}` : '';
 }
 
 function isCrashing(pod: Pod): boolean {
@@ -155,8 +157,14 @@ function endOf(pod: Pod): string {
   const end = status?.state?.terminated ?? status?.lastState?.terminated;
   if (end === undefined) return pod.status?.message ?? 'failed';
   const restarts = status?.restartCount ?? 0;
-  const why = end.reason === 'OOMKilled' ? 'ran out of memory' : `ended with exit code ${end.exitCode}`;
-  return restarts === 0 ? why : `${why} (${restarts} restarts)`;
+  const why = reasonOf(end);
+  return restarts === 0 ? why : `${why} (${restarts} ${restarts === 1 ? 'restart' : 'restarts'})`;
+}
+
+function reasonOf({ reason, message = '', exitCode }: ContainerStateTerminated): string {
+  if (reason === 'OOMKilled') return 'ran out of memory';
+  if (reason === 'StartError' && message !== '') return `could not be started: ${message}`;
+  return `ended with exit code ${exitCode}`;
 }
 
 function phaseOf(services: readonly StackServiceStatus[]): StackPhase {
