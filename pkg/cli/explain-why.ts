@@ -32,8 +32,7 @@ async function explainStack(context: VerbContext, connection: Connection, name: 
   for (const service of troubled)
     context.stdout.write(`${printable(`  service ${service.name} (${service.state ?? ''}): ${service.message}`)}\n`);
   const own = await connection.client.list(services, { namespace: connection.namespace, labelSelector: `compose.berth.dev/stack=${name}` });
-  const names = new Set(own.items.map(({ metadata }) => metadata.name));
-  for (const problem of await portProblems(connection, connection.namespace, (service) => names.has(service), 0))
+  for (const problem of await portProblems(connection, connection.namespace, new Set(own.items.map(({ metadata }) => metadata.uid)), 0))
     context.stdout.write(`${printable(`  ${problem}`)}\n`);
   return refusal !== undefined || status?.phase === 'Failed' || status?.phase === 'Degraded' ? exitCodes.error : exitCodes.ok;
 }

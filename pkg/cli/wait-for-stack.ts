@@ -66,8 +66,7 @@ async function reportPorts(
   since: number,
 ): Promise<number> {
   const own = await connection.client.list(services, { namespace, labelSelector: `compose.berth.dev/stack=${name}` });
-  const names = new Set(own.items.map(({ metadata }) => metadata.name));
-  const problems = await portProblems(connection, namespace, (service) => names.has(service), since);
+  const problems = await portProblems(connection, namespace, new Set(own.items.map(({ metadata }) => metadata.uid)), since);
   for (const problem of problems) context.stderr.write(`${printable(`error: ${problem}`)}\n`);
   if (problems.length === 0) return exitCodes.ok;
   context.stderr.write('  Publish another port, or free this one: it is tried again every half minute.\n');

@@ -5,7 +5,7 @@ import { pods, services } from '#api/shapes/resources';
 import type { Pod, Service } from '#api/shapes/types/core-v1';
 import { type Connection, pathOf } from './connection.ts';
 import { printUnplaced } from './explain-place.ts';
-import { unscheduledMessage } from './pod-trouble.ts';
+import { containerTroubles, unscheduledMessage } from './pod-trouble.ts';
 import { portProblems } from './port-problems.ts';
 import type { ProgressRow } from './progress.ts';
 import { type OpenPort, type PodLine, printPods, printPorts } from './reachability.ts';
@@ -72,7 +72,10 @@ export async function waitForWorkloads(
   }
   for (const row of rows.filter(({ tone }) => tone !== 'good')) {
     context.stderr.write(`${printable(`error: ${row.name} is not ready: ${row.state}${row.message === '' ? '' : `: ${row.message}`}`)}\n`);
-    context.stderr.write(`  berth describe ${row.name} says more.\n`);
+    const troubles = members.filter(({ of, pod }) => of === row.name && `pod/${pod.metadata.name}` !== row.name);
+    const lines = troubles.flatMap(({ pod }) => containerTroubles(pod).map((text) => `  pod/${pod.metadata.name}: ${text}`));
+    for (const line of lines.slice(0, 3)) context.stderr.write(`${printable(line)}\n`);
+    context.stderr.write(`  berth describe ${row.name} and berth why ${row.name} say more.\n`);
   }
   const unplaced = members.map(({ pod }) => pod).filter((pod) => unscheduledMessage(pod) !== undefined);
   if (unplaced.length === 0) return exitCodes.error;
@@ -89,8 +92,8 @@ async function reportPorts(
   const own = applied.filter(({ object }) => object.kind === services.kind).map(({ object: { metadata } }) => metadata);
   let exitCode: number = exitCodes.ok;
   for (const namespace of new Set(own.map((metadata) => metadata.namespace ?? connection.namespace))) {
-    const isOurs = (name: string): boolean => own.some((one) => one.name === name && (one.namespace ?? connection.namespace) === namespace);
-    for (const problem of await portProblems(connection, namespace, isOurs, since)) {
+    const uids = new Set(own.filter((one) => (one.namespace ?? connection.namespace) === namespace).map(({ uid }) => uid));
+    for (const problem of await portProblems(connection, namespace, uids, since)) {
       context.stderr.write(`${printable(`error: ${problem}`)}\n`);
       exitCode = exitCodes.error;
     }

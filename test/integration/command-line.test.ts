@@ -226,7 +226,7 @@ describe('apply', () => {
     const result = await berth('apply -f big.json --timeout 10m', { hurry: 20 });
     expect(result.code).toBe(2);
     expect(result.stderr).toMatch(
-      /error: deployment\/big is not ready: Progressing\n {2}berth describe deployment\/big says more\.\n {2}pod\/big-\S+ fits on no node: 0\/2 nodes are available: 2 Insufficient cpu\./,
+      /error: deployment\/big is not ready: Progressing\n {2}berth describe deployment\/big and berth why deployment\/big say more\.\n {2}pod\/big-\S+ fits on no node: 0\/2 nodes are available: 2 Insufficient cpu\./,
     );
     expect(result.stderr).toMatch(/What would help: .*cpu/);
     const why = await berth('why deployment/big');
@@ -246,7 +246,9 @@ describe('apply', () => {
     });
     expect(await berth('apply -f never.json --timeout 60s', { hurry: 50 })).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('error: pod/never is not ready: Pending\n  berth describe pod/never says more.\n'),
+      stderr: expect.stringContaining(
+        'error: pod/never is not ready: Pending\n  berth describe pod/never and berth why pod/never say more.\n',
+      ),
     });
   });
 
