@@ -8,6 +8,9 @@ import { join } from 'node:path';
 const only = process.argv.slice(2);
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
+/** Files that failed and passed when run again, with what had failed. */
+const unsteady = [];
+const skips = JSON.parse(readFileSync('test/skips.json', 'utf8'));
 const scratch = mkdtempSync(join(tmpdir(), 'berth-test-'));
 
 function seconds(since) {
@@ -32,11 +35,9 @@ function check(name, command, args) {
   }
 }
 
-/** A run of jest over some folders; `serial` ones share the machine's runtime and ports and go one by one. */
-function jest(name, patterns, { serial, minutes }) {
-  const start = performance.now();
-  const output = join(scratch, `${name}.json`);
-  console.log(`---- ${name} tests`);
+/** Runs jest once over some paths; its result, or `undefined` where it ended before it gave one (which is counted as a failure). */
+function runJest(name, paths, { serial, minutes }) {
+  const output = join(scratch, `${name.replaceAll(' ', '-')}.json`);
   const args = [
     '--experimental-vm-modules',
     '--no-warnings',
@@ -46,39 +47,57 @@ function jest(name, patterns, { serial, minutes }) {
     output,
     '--silent=false',
   ];
-  args.push(...(serial ? ['--runInBand'] : ['--maxWorkers=2']), ...patterns);
+  args.push(...(serial ? ['--runInBand'] : ['--maxWorkers=2']), ...paths);
   const run = spawnSync(process.execPath, args, {
     stdio: ['ignore', 'inherit', 'inherit'],
     timeout: minutes * 60_000,
     killSignal: 'SIGKILL',
   });
-  if (!existsSync(output)) {
+  if (existsSync(output)) return JSON.parse(readFileSync(output, 'utf8'));
+  totals.failed++;
+  failures.push(`${name} tests: ${run.error?.message ?? `ended with ${run.status ?? run.signal}`} before they gave a result`);
+  return undefined;
+}
+
+/** Counts what one file's tests did. */
+function count(file) {
+  const path = file.name.slice(process.cwd().length + 1);
+  if (file.assertionResults.length === 0 && file.status === 'failed') {
     totals.failed++;
-    failures.push(`${name} tests: ${run.error?.message ?? `ended with ${run.status ?? run.signal}`} before they gave a result`);
-    return;
+    failures.push(`${path}: ${file.message.split('\n')[0]}`);
   }
-  const result = JSON.parse(readFileSync(output, 'utf8'));
-  const skips = JSON.parse(readFileSync('test/skips.json', 'utf8'));
-  for (const file of result.testResults) {
-    const path = file.name.slice(process.cwd().length + 1);
-    if (file.assertionResults.length === 0 && file.status === 'failed') {
+  for (const assertion of file.assertionResults) {
+    const title = `${path}: ${assertion.fullName}`;
+    if (assertion.status === 'passed') totals.passed++;
+    else if (assertion.status === 'failed') {
       totals.failed++;
-      failures.push(`${path}: ${file.message.split('\n')[0]}`);
-    }
-    for (const assertion of file.assertionResults) {
-      const title = `${path}: ${assertion.fullName}`;
-      if (assertion.status === 'passed') totals.passed++;
-      else if (assertion.status === 'failed') {
+      failures.push(title);
+    } else {
+      totals.skipped++;
+      const allowed = skips.some((skip) => title.includes(skip.test));
+      if (!allowed && process.env.CI === 'true') {
         totals.failed++;
-        failures.push(title);
-      } else {
-        totals.skipped++;
-        const allowed = skips.some((skip) => title.includes(skip.test));
-        if (!allowed && process.env.CI === 'true') {
-          totals.failed++;
-          failures.push(`${title} was skipped, and test/skips.json gives no reason for it`);
-        } else console.log(`skipped: ${title}`);
-      }
+        failures.push(`${title} was skipped, and test/skips.json gives no reason for it`);
+      } else console.log(`skipped: ${title}`);
+    }
+  }
+}
+
+/**
+ * A run of jest over some folders; `serial` ones share the machine's runtime and ports and go one by one.
+ * A serial file that fails is run once more, whole: the second result counts, and the first is named at the end.
+ */
+function jest(name, paths, options) {
+  const start = performance.now();
+  console.log(`---- ${name} tests`);
+  const result = runJest(name, paths, options);
+  for (const file of result?.testResults ?? []) {
+    const failed = file.assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName);
+    const again = file.status === 'failed' && options.serial && runJest(`${name} again`, [file.name], { ...options, minutes: 10 });
+    if (!again) count(file);
+    else {
+      for (const second of again.testResults) count(second);
+      if (again.success) unsteady.push(`${file.name.slice(process.cwd().length + 1)}: ${failed.join('; ') || file.message.split('\n')[0]}`);
     }
   }
   console.log(`---- ${name} tests took ${seconds(start)}`);
@@ -105,6 +124,7 @@ if (only.length === 0) {
 }
 
 rmSync(scratch, { recursive: true, force: true });
+if (unsteady.length > 0) console.log(`\nPassed only when run again:\n${unsteady.map((file) => `  ${file}`).join('\n')}`);
 if (failures.length > 0) console.log(`\nFailed:\n${failures.map((failure) => `  ${failure}`).join('\n')}`);
 console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 process.exitCode = totals.failed === 0 ? 0 : 1;
