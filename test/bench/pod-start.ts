@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { containerdLayout } from '#agent/runtime/containerd/layout';
 import { CriRuntime } from '#agent/runtime/cri/cri-runtime';
-import type { ContainerConfig, SandboxConfig } from '#agent/runtime/runtime';
+import { plainContainer, plainSandbox, plainSecurity } from '#agent/runtime/plain-configs';
 import { pods } from '#api/shapes/resources';
 import type { Client } from '#client/client';
 import { missingForCluster, startTestCluster } from '../harness/cluster.ts';
@@ -82,55 +82,20 @@ async function startWhole(client: Client, round: number): Promise<number> {
 /** Milliseconds of the three calls that any agent must make. */
 async function startBare(runtime: CriRuntime, logDirectory: string, round: number): Promise<number> {
   const uid = `bench-${process.pid}-${round + 1}`;
-  const sandbox: SandboxConfig = {
+  const sandbox = plainSandbox({
     pod: { namespace, name: uid, uid },
-    attempt: 0,
-    hostname: uid,
     logDirectory,
     dns: { servers: ['127.0.0.1'], searches: [], options: [] },
-    hostPorts: [],
-    hostNetwork: false,
-    hostPid: false,
-    hostIpc: false,
-    shareProcessNamespace: false,
     cgroupParent: `/${cgroup}/pod${uid}`,
-    sysctls: {},
-    labels: {},
-    annotations: {},
-    supplementalGroups: [],
-    privileged: false,
-  };
+  });
   const found = await runtime.imageStatus(image);
-  const container: ContainerConfig = {
-    name: 'main',
-    attempt: 0,
+  const container = plainContainer({
     image: found?.id ?? image,
     command: ['sh', '-c', obedient],
-    args: [],
-    workingDirectory: '',
-    environment: [],
-    mounts: [],
     logPath: `${uid}.log`,
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    labels: {},
-    annotations: {},
     resources: { cpuPeriod: 0, cpuQuota: 0, cpuShares: 2, memoryLimitBytes: 0, oomScoreAdjustment: 1000 },
-    security: {
-      privileged: false,
-      supplementalGroups: [],
-      readOnlyRootFilesystem: false,
-      allowPrivilegeEscalation: true,
-      addCapabilities: [],
-      dropCapabilities: [],
-      seccomp: 'Unconfined',
-      hostNetwork: false,
-      hostPid: false,
-      hostIpc: false,
-      shareProcessNamespace: false,
-    },
-  };
+    security: { ...plainSecurity, seccomp: 'Unconfined' },
+  });
   const begin = performance.now();
   const id = await runtime.runSandbox(sandbox, new AbortController().signal);
   const containerId = await runtime.createContainer(id, container, sandbox);

@@ -15,6 +15,7 @@ import { CriRuntime } from '#agent/runtime/cri/cri-runtime';
 import { buildImageArchive } from '#agent/runtime/images/image-archive';
 import { loadImage } from '#agent/runtime/images/load-image';
 import { pauseImageReference } from '#agent/runtime/images/pause-image';
+import { plainContainer, plainSandbox, plainSecurity } from '#agent/runtime/plain-configs';
 import type { ContainerConfig, RuntimeEvent, SandboxConfig } from '#agent/runtime/runtime';
 import { systemClock } from '#base/clock';
 import { silentLogger } from '#base/logging';
@@ -32,57 +33,18 @@ if (reason !== undefined) {
 }
 
 function sandboxConfig(folder: string): SandboxConfig {
-  return {
+  return plainSandbox({
     pod: { namespace: 'default', name: 'survivor', uid: `survivor-${process.pid}` },
-    attempt: 0,
     hostname: '',
     logDirectory: join(folder, 'logs'),
-    dns: { servers: [], searches: [], options: [] },
-    hostPorts: [],
     hostNetwork: true,
-    hostPid: false,
-    hostIpc: false,
     shareProcessNamespace: true,
-    cgroupParent: '/berth-test',
-    sysctls: {},
-    labels: {},
-    annotations: {},
-    supplementalGroups: [],
-    privileged: false,
-  };
+  });
 }
 
 function containerConfig(command: readonly string[], attempt = 0): ContainerConfig {
-  return {
-    name: 'main',
-    attempt,
-    image: busyboxImage,
-    command,
-    args: [],
-    workingDirectory: '',
-    environment: [],
-    mounts: [],
-    logPath: 'main.log',
-    stdin: false,
-    stdinOnce: false,
-    tty: false,
-    labels: {},
-    annotations: {},
-    resources: { cpuPeriod: 0, cpuQuota: 0, cpuShares: 0, memoryLimitBytes: 0, oomScoreAdjustment: 0 },
-    security: {
-      privileged: false,
-      supplementalGroups: [],
-      readOnlyRootFilesystem: false,
-      allowPrivilegeEscalation: true,
-      addCapabilities: [],
-      dropCapabilities: [],
-      seccomp: 'RuntimeDefault',
-      hostNetwork: true,
-      hostPid: false,
-      hostIpc: false,
-      shareProcessNamespace: true,
-    },
-  };
+  const security = { ...plainSecurity, hostNetwork: true, shareProcessNamespace: true };
+  return plainContainer({ attempt, image: busyboxImage, command, security });
 }
 
 function pidOf(containerd: Containerd): number {

@@ -14,7 +14,7 @@ import { Containerd } from '#agent/runtime/containerd/containerd';
 import { removeContainerd } from '#agent/runtime/containerd/remove';
 import { CriRuntime } from '#agent/runtime/cri/cri-runtime';
 import { loadImage } from '#agent/runtime/images/load-image';
-import type { ContainerConfig, SandboxConfig } from '#agent/runtime/runtime';
+import { plainContainer, plainSandbox } from '#agent/runtime/plain-configs';
 import type { Service } from '#api/shapes/types/core-v1';
 import type { Endpoint, EndpointSlice } from '#api/shapes/types/discovery-v1';
 import { type Clock, systemClock } from '#base/clock';
@@ -127,58 +127,17 @@ function defineTests(): void {
     const script = ['#!/bin/sh', 'printf "Content-Type: text/plain\\r\\n\\r\\n%s %s" "$(hostname)" "$REMOTE_ADDR"'];
     const lines = script.map((line) => `'${line}'`).join(' ');
     const serve = `mkdir -p /www/cgi-bin && printf '%s\\n' ${lines} > /www/cgi-bin/who && chmod +x /www/cgi-bin/who && exec httpd -f -p 80 -h /www`;
-    const sandbox: SandboxConfig = {
+    const sandbox = plainSandbox({
       pod: { namespace: 'default', name, uid: `${name}-${process.pid}` },
-      attempt: 0,
-      hostname: name,
       logDirectory: join(home, 'logs', name),
       dns: {
         servers: [network.dnsAddress],
         searches: ['default.svc.cluster.local', 'svc.cluster.local', 'cluster.local'],
         options: [networks.length === 0 ? 'ndots:5' : 'ndots:0'],
       },
-      hostPorts: [],
-      hostNetwork: false,
-      hostPid: false,
-      hostIpc: false,
-      shareProcessNamespace: false,
       cgroupParent: '/berth-network-test',
-      sysctls: {},
-      labels: {},
-      annotations: {},
-      supplementalGroups: [],
-      privileged: false,
-    };
-    const config: ContainerConfig = {
-      name: 'main',
-      attempt: 0,
-      image: busyboxImage,
-      command: ['/bin/sh', '-c', serve],
-      args: [],
-      workingDirectory: '',
-      environment: [],
-      mounts: [],
-      logPath: 'main.log',
-      stdin: false,
-      stdinOnce: false,
-      tty: false,
-      labels: {},
-      annotations: {},
-      resources: { cpuPeriod: 0, cpuQuota: 0, cpuShares: 0, memoryLimitBytes: 0, oomScoreAdjustment: 0 },
-      security: {
-        privileged: false,
-        supplementalGroups: [],
-        readOnlyRootFilesystem: false,
-        allowPrivilegeEscalation: true,
-        addCapabilities: [],
-        dropCapabilities: [],
-        seccomp: 'RuntimeDefault',
-        hostNetwork: false,
-        hostPid: false,
-        hostIpc: false,
-        shareProcessNamespace: false,
-      },
-    };
+    });
+    const config = plainContainer({ image: busyboxImage, command: ['/bin/sh', '-c', serve] });
     const id = await runtime.runSandbox(sandbox, never);
     const container = await runtime.createContainer(id, config, sandbox);
     await runtime.startContainer(container);

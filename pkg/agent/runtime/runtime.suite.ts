@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { plainContainer, plainSandbox } from './plain-configs.ts';
 import type { ContainerConfig, ContainerStatus, Runtime, RuntimeEvent, SandboxConfig } from './runtime.ts';
 
 export interface Program {
@@ -62,59 +63,17 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
 
     function sandboxConfig(overrides: Partial<SandboxConfig> = {}): SandboxConfig {
       uid++;
-      return {
+      return plainSandbox({
         pod: { namespace: 'default', name: `pod-${uid}`, uid: `uid-${process.pid}-${uid}` },
-        attempt: 0,
-        hostname: `pod-${uid}`,
         logDirectory: join(logs, String(uid)),
-        dns: { servers: [], searches: [], options: [] },
-        hostPorts: [],
-        hostNetwork: false,
-        hostPid: false,
-        hostIpc: false,
-        shareProcessNamespace: false,
-        cgroupParent: '/berth-test',
-        sysctls: {},
         labels: { 'test.berth.dev/label': 'kept' },
         annotations: { 'test.berth.dev/annotation': 'kept too' },
-        supplementalGroups: [],
-        privileged: false,
         ...overrides,
-      };
+      });
     }
 
     function containerConfig(program: Program, overrides: Partial<ContainerConfig> = {}): ContainerConfig {
-      return {
-        name: 'main',
-        attempt: 0,
-        image: program.image,
-        command: program.command,
-        args: [],
-        workingDirectory: '',
-        environment: [],
-        mounts: [],
-        logPath: 'main/0.log',
-        stdin: false,
-        stdinOnce: false,
-        tty: false,
-        labels: {},
-        annotations: {},
-        resources: { cpuPeriod: 0, cpuQuota: 0, cpuShares: 0, memoryLimitBytes: 0, oomScoreAdjustment: 0 },
-        security: {
-          privileged: false,
-          supplementalGroups: [],
-          readOnlyRootFilesystem: false,
-          allowPrivilegeEscalation: true,
-          addCapabilities: [],
-          dropCapabilities: [],
-          seccomp: 'RuntimeDefault',
-          hostNetwork: false,
-          hostPid: false,
-          hostIpc: false,
-          shareProcessNamespace: false,
-        },
-        ...overrides,
-      };
+      return plainContainer({ image: program.image, command: program.command, logPath: 'main/0.log', ...overrides });
     }
 
     /** A sandbox for the length of `body`. */
