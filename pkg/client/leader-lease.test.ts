@@ -17,25 +17,35 @@ function cluster() {
   const tokens: FencingToken[] = [];
   const stops: (() => Promise<void>)[] = [];
   const cutOff = new Set<string>();
+  const hung = new Set<string>();
   return {
     clock,
+    hung,
     leading,
     tokens,
     cutOff,
     client: createClient(transport),
-    start(identity: string): () => Promise<void> {
+    start(identity: string, fence?: (token: FencingToken) => Promise<boolean>): () => Promise<void> {
       const stop = new AbortController();
       const client = createClient({
         send: (request) =>
-          cutOff.has(identity) ? Promise.reject(new StatusError('ServiceUnavailable', 'cut off')) : transport.send(request),
+          hung.has(identity)
+            ? new Promise(() => undefined)
+            : cutOff.has(identity)
+              ? Promise.reject(new StatusError('ServiceUnavailable', 'cut off'))
+              : transport.send(request),
         watch: (request, signal) => transport.watch(request, signal),
       });
-      const running = runAsLeader(client, { ...lease, identity, clock, log: silentLogger }, async (signal, token) => {
-        leading.add(identity);
-        tokens.push(token);
-        await aborted(signal);
-        leading.delete(identity);
-      }).run(stop.signal);
+      const running = runAsLeader(
+        client,
+        { ...lease, identity, clock, log: silentLogger, ...(fence === undefined ? {} : { fence }) },
+        async (signal, token) => {
+          leading.add(identity);
+          tokens.push(token);
+          await aborted(signal);
+          leading.delete(identity);
+        },
+      ).run(stop.signal);
       const end = async (): Promise<void> => {
         stop.abort();
         await running;
@@ -83,6 +93,34 @@ describe('a leader lease', () => {
     cutOff.delete('a');
     await clock.advance(60_000);
     expect([...leading]).toEqual(['b']);
+    await end();
+  });
+
+  test('stops in time too when the store does not answer at all', async () => {
+    const { clock, start, leading, hung, end } = cluster();
+    start('a');
+    await clock.advance(5_000);
+    expect([...leading]).toEqual(['a']);
+    hung.add('a');
+    await clock.advance(10_500);
+    expect(leading.size).toBe(0);
+    await end();
+  });
+
+  test('does not lead before former leaders are fenced off', async () => {
+    const { clock, start, leading, tokens, end } = cluster();
+    const asked: FencingToken[] = [];
+    start('a', async (token) => {
+      asked.push(token);
+      if (asked.length === 1) throw new StatusError('ServiceUnavailable', 'not now');
+      return asked.length > 2;
+    });
+    await clock.advance(1_000);
+    expect(leading.size).toBe(0);
+    await clock.advance(10_000);
+    expect([...leading]).toEqual(['a']);
+    expect(asked).toHaveLength(3);
+    expect(tokens[0]?.resourceVersion).toBe(asked[2]?.resourceVersion);
     await end();
   });
 
