@@ -1,5 +1,5 @@
 /** Whatever patch meets whatever object, there comes a value or a StatusError; the object stays as it was. */
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { StatusError } from '#base/errors';
 import { applyJsonPatch } from './json-patch.ts';
@@ -7,9 +7,6 @@ import type { JsonObject, JsonValue } from './json-value.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { applyStrategicMerge } from './strategic-merge.ts';
 import { rulesOf } from './type-rules.ts';
-
-// For machines that have other things to do as well.
-jest.setTimeout(60_000);
 
 const seeded = { seed: 20_260_102, numRuns: 500 };
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import jsonpatch from 'fast-json-patch';
 import { StatusError } from '#base/errors';
-import { applyJsonPatch, maximumOperations } from './json-patch.ts';
+import { applyJsonPatch, maximumOperations, maximumShifts } from './json-patch.ts';
 import type { JsonValue } from './json-value.ts';
 
 function thrownBy(run: () => unknown): StatusError {
@@ -58,6 +58,48 @@ describe('JSON patch', () => {
     expect(thrownBy(() => applyJsonPatch({ a: 1 }, many)).code).toBe(413);
     const bomb = Array.from({ length: 40 }, (_, index) => ({ op: 'copy', from: '', path: `/k${index}` }));
     expect(thrownBy(() => applyJsonPatch({ a: 'xxxxxxxxxx' }, bomb)).code).toBe(413);
+  });
+
+  test('does not clone the document for an operation, nor lets the head of a long list be moved without end', () => {
+    // Each of these operations used to copy the whole document.
+    const data = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`k${index}`, 'v']));
+    const moves = Array.from({ length: maximumOperations }, (_, index) => ({
+      op: 'move',
+      from: index % 2 ? '/b' : '/a',
+      path: index % 2 ? '/a' : '/b',
+    }));
+    expect(applyJsonPatch({ a: 1, data }, moves)).toEqual({ a: 1, data });
+    expect((applyJsonPatch({ a: 1, data }, moves) as { data: unknown }).data).toBe(data);
+    const list = Array.from({ length: maximumShifts / maximumOperations + 1000 }, (_, index) => index);
+    const heads = Array.from({ length: maximumOperations }, () => ({ op: 'add', path: '/a/0', value: 0 }));
+    expect(thrownBy(() => applyJsonPatch({ a: list }, heads)).code).toBe(413);
+    const tails = Array.from({ length: maximumOperations }, () => ({ op: 'add', path: '/a/-', value: 0 }));
+    expect((applyJsonPatch({ a: list }, tails) as { a: unknown[] }).a).toHaveLength(list.length + maximumOperations);
+  });
+
+  test('what was copied, and what the patch brought, change each on their own', () => {
+    const patch = [
+      { op: 'add', path: '/a', value: { x: [1] } },
+      { op: 'copy', from: '/a', path: '/b' },
+      { op: 'add', path: '/b/x/-', value: 2 },
+      { op: 'add', path: '/a/x/0', value: 0 },
+    ];
+    const before = JSON.stringify(patch);
+    expect(applyJsonPatch({}, patch)).toEqual({ a: { x: [0, 1] }, b: { x: [1, 2] } });
+    expect(JSON.stringify(patch)).toBe(before);
+  });
+
+  test('indexes count from the end where they are negative, and are numbers without ornaments', () => {
+    expect(applyJsonPatch([1, 2], [{ op: 'remove', path: '/-1' }])).toEqual([1]);
+    expect(applyJsonPatch([1, 2], [{ op: 'add', path: '/-1', value: 3 }])).toEqual([1, 2, 3]);
+    for (const path of ['/01', '/1e0', '/-3', '/2', '/ 1', '/', '/99999999999999999999']) {
+      expect(thrownBy(() => applyJsonPatch([1, 2], [{ op: 'replace', path, value: 3 }])).code).toBe(422);
+    }
+  });
+
+  test('a test of null holds where there is no such member', () => {
+    expect(applyJsonPatch({ a: {} }, [{ op: 'test', path: '/a/b', value: null }])).toEqual({ a: {} });
+    expect(thrownBy(() => applyJsonPatch({ a: {} }, [{ op: 'test', path: '/b/c', value: null }])).code).toBe(422);
   });
 
   test('never reaches a prototype', () => {

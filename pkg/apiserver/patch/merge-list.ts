@@ -1,4 +1,3 @@
-import { deepEqual } from '#api/equality';
 import { isJsonObject, type JsonObject, type JsonValue, ownValue } from './json-value.ts';
 import { malformedPatch, unprocessablePatch } from './patch-errors.ts';
 
@@ -38,8 +37,8 @@ export function orderList(
 }
 
 function mergeObjects(list: ListPatch, mergeKey: string): readonly JsonValue[] {
-  let original = list.original;
   const changes: JsonObject[] = [];
+  const deleted = new Set<unknown>();
   let replace = false;
   for (const item of list.patch) {
     if (!isJsonObject(item)) throw malformedPatch(`an element of a list of objects must be an object, not ${JSON.stringify(item)}`);
@@ -51,20 +50,33 @@ function mergeObjects(list: ListPatch, mergeKey: string): readonly JsonValue[] {
     } else if (directive === 'delete') {
       const value = ownValue(item, mergeKey);
       if (value === undefined) throw malformedPatch(`delete patch type with no merge key defined: ${mergeKey} is missing`);
-      original = original.filter((element) => !(isJsonObject(element) && deepEqual(ownValue(element, mergeKey), value)));
+      deleted.add(comparable(value));
     } else {
       throw malformedPatch(`unknown patch type: ${JSON.stringify(directive)} in a list; $patch must be replace or delete`);
     }
   }
   if (replace) return changes.map((change) => list.newElement(change));
+  const keyOf = (element: JsonValue): unknown => (isJsonObject(element) ? comparable(ownValue(element, mergeKey)) : undefined);
+  const original = deleted.size === 0 ? list.original : list.original.filter((element) => !deleted.has(keyOf(element)));
   const merged = [...original];
+  const places = new Map<unknown, number>();
+  for (const [index, element] of merged.entries()) {
+    const key = keyOf(element);
+    if (key !== undefined && !places.has(key)) places.set(key, index);
+  }
   for (const change of changes) {
     const value = ownValue(change, mergeKey);
     if (value === undefined) throw malformedPatch(`${JSON.stringify(change)} does not contain declared merge key: ${mergeKey}`);
-    const index = merged.findIndex((element) => isJsonObject(element) && deepEqual(ownValue(element, mergeKey), value));
-    const present = merged[index];
-    if (isJsonObject(present)) merged[index] = list.mergeElement(present, change);
-    else merged.push(list.newElement(change));
+    const place = places.get(comparable(value));
+    const present = place === undefined ? undefined : merged[place];
+    if (place !== undefined && isJsonObject(present)) {
+      merged[place] = list.mergeElement(present, change);
+      continue;
+    }
+    const element = list.newElement(change);
+    const key = keyOf(element);
+    if (key !== undefined && !places.has(key)) places.set(key, merged.length);
+    merged.push(element);
   }
   return interleave(merged, changes, original, mergeKey);
 }
@@ -80,8 +92,7 @@ function interleave(
   mergeKey: string | undefined,
 ): readonly JsonValue[] {
   const identity = (item: JsonValue): unknown => {
-    const key = mergeKey !== undefined && isJsonObject(item) ? ownValue(item, mergeKey) : item;
-    return typeof key === 'object' ? JSON.stringify(key) : key;
+    return comparable(mergeKey !== undefined && isJsonObject(item) ? ownValue(item, mergeKey) : item);
   };
   const positions = (items: readonly JsonValue[]): Map<unknown, number> => {
     const map = new Map<unknown, number>();
@@ -110,4 +121,9 @@ function interleave(
     result.push(item);
   }
   return [...result, ...others.slice(next)];
+}
+
+/** Equal values as equal keys of a map; an object by its JSON. */
+function comparable(value: JsonValue | undefined): unknown {
+  return typeof value === 'object' && value !== null ? `json:${JSON.stringify(value)}` : value;
 }
