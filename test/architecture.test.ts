@@ -62,7 +62,7 @@ describe('the architecture of DESIGN section 3', () => {
     );
     if (typeof output === 'string') throw new Error('dependency-cruiser gave text where a result was asked for');
     result = output;
-  }, 120_000);
+  });
 
   test('sees the tree: every source file and its imports', () => {
     const files = new Set(result.modules.map((module) => module.source));

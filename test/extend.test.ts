@@ -101,4 +101,4 @@ test(`one new file and one line add ${additions.map(({ what }) => what).join(', 
   execFileSync(process.execPath, ['hack/copy-assets.mjs'], { cwd: copy });
   const checked = await runCommand(process.execPath, ['dist/test/extend/check.js'], { cwd: copy, timeout: 90_000 });
   expect(checked).toMatchObject({ code: 0, stdout: 'every toy plays\n' });
-}, 240_000);
+});

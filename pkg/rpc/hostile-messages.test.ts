@@ -1,11 +1,8 @@
 /** Whatever bytes come, a message of the agent protocol or a join token is read or refused with an Error. */
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { AgentMessage, EnrollRequest, RenewRequest, ServerMessage, TunnelData } from './generated/agent.ts';
 import { parseJoinToken } from './join-token.ts';
-
-// For machines that have other things to do as well.
-jest.setTimeout(60_000);
 
 const seeded = { seed: 20_260_104, numRuns: 500 };
 

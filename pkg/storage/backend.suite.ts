@@ -538,7 +538,7 @@ export function describeBackend(name: string, open: OpenBackend): void {
         await backend.close();
         await opened.dispose();
       }
-    }, 60_000);
+    });
   });
 }
 

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { eventually } from '../harness/commands.ts';
 import { common, Stacks } from '../harness/stacks.ts';
 
 const missing = missingForCluster();
-jest.setTimeout(120_000);
-
 /** Sleeps; `more` is further lines of the service. */
 const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n    command: ["sleep", "3600"]\n${more}`;
 
@@ -15,11 +13,11 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
 
   beforeAll(async () => {
     cluster = await startTestCluster({ demoImage: true });
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await cluster?.stop();
-  }, 120_000);
+  });
 
   /** Applies `files` under this name; gives what became of each pod since the time before: kept, new, or gone. */
   async function apply(name: string, files: Record<string, string>): Promise<Record<string, 'kept' | 'new' | 'gone'>> {

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { eventually } from '../harness/commands.ts';
 import { common, Stacks } from '../harness/stacks.ts';
 
 const missing = missingForCluster();
-jest.setTimeout(60_000);
-
 (missing === undefined ? describe : describe.skip)('a Compose file', () => {
   let cluster: TestCluster;
   const stacks = new Stacks(() => cluster);
@@ -13,11 +11,11 @@ jest.setTimeout(60_000);
   beforeAll(async () => {
     cluster = await startTestCluster({ demoImage: true });
     await stacks.applyAll();
-  }, 240_000);
+  });
 
   afterAll(async () => {
     await cluster?.stop();
-  }, 120_000);
+  });
 
   describe('gives a process', () => {
     const service = stacks.declare({

@@ -1,15 +1,13 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { eventually } from '../harness/commands.ts';
 import { freePorts } from '../harness/ports.ts';
 import { common, Stacks } from '../harness/stacks.ts';
 
 const missing = missingForCluster();
-jest.setTimeout(60_000);
-
 (missing === undefined ? describe : describe.skip)('a Compose file', () => {
   let cluster: TestCluster;
   const stacks = new Stacks(() => cluster);
@@ -20,11 +18,11 @@ jest.setTimeout(60_000);
     cluster = await startTestCluster({ demoImage: true });
     declareNetworks();
     await stacks.applyAll();
-  }, 240_000);
+  });
 
   afterAll(async () => {
     await cluster?.stop();
-  }, 120_000);
+  });
 
   test('of each kind is applied and ends as it should', () => {
     expect(stacks.unexpected()).toEqual([]);

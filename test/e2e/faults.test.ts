@@ -48,12 +48,12 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     });
     address = service.spec.clusterIP ?? '';
     await eventually('the service answers', ask);
-  }, 180_000);
+  });
 
   afterAll(async () => {
     bench?.close();
     await cluster?.stop();
-  }, 120_000);
+  });
 
   async function ask(): Promise<string> {
     const response = await fetch(`http://${address}/who`, { signal: AbortSignal.timeout(2000), headers: { connection: 'close' } });
@@ -92,14 +92,10 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
   };
 
   const nodeIsReady = (): Promise<true> =>
-    eventually(
-      'the node is ready',
-      async () => {
-        const [node] = (await bench.client.list(nodes)).items;
-        return node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True' ? true : undefined;
-      },
-      60_000,
-    );
+    eventually('the node is ready', async () => {
+      const [node] = (await bench.client.list(nodes)).items;
+      return node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True' ? true : undefined;
+    });
 
   /** Does something inside of a container without asking anyone. */
   function touchInside(uid: string, containerId: string, file: string): void {
@@ -107,26 +103,22 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     writeFileSync(join('/proc', String(pid), 'root', file), '');
   }
 
-  test.each(['agent', 'containerd', 'server', 'up'] as const)(
-    'kill -9 of %s: all goes on, nothing is started again',
-    async (part) => {
-      const [before, count, pid] = [await picture(), await started(), cluster.pid(part)];
-      const stowage = await bench.exec('stowed', 'cat', '/code/key', '/memory/began');
-      await cluster.kill(part);
-      expect(await ask()).toBe('steady');
-      if (part === 'up') await cluster.up();
-      else await eventually(`another ${part} runs`, async () => (cluster.pid(part) === pid ? undefined : true), 60_000);
-      await nodeIsReady();
-      expect(await eventually('a command runs in a pod', () => bench.exec('steady', 'cat', '/srv/who'))).toBe('steady\n');
-      expect(await picture()).toEqual(before);
-      expect(await started()).toBe(count);
-      expect(await ask()).toBe('steady');
-      expect(await bench.exec('stowed', 'cat', '/code/key', '/memory/began')).toBe(stowage);
-      await bench.start(`after-${part}`, specOf(shell(sleeping)));
-      await bench.remove(`after-${part}`);
-    },
-    120_000,
-  );
+  test.each(['agent', 'containerd', 'server', 'up'] as const)('kill -9 of %s: all goes on, nothing is started again', async (part) => {
+    const [before, count, pid] = [await picture(), await started(), cluster.pid(part)];
+    const stowage = await bench.exec('stowed', 'cat', '/code/key', '/memory/began');
+    await cluster.kill(part);
+    expect(await ask()).toBe('steady');
+    if (part === 'up') await cluster.up();
+    else await eventually(`another ${part} runs`, async () => (cluster.pid(part) === pid ? undefined : true), 60_000);
+    await nodeIsReady();
+    expect(await eventually('a command runs in a pod', () => bench.exec('steady', 'cat', '/srv/who'))).toBe('steady\n');
+    expect(await picture()).toEqual(before);
+    expect(await started()).toBe(count);
+    expect(await ask()).toBe('steady');
+    expect(await bench.exec('stowed', 'cat', '/code/key', '/memory/began')).toBe(stowage);
+    await bench.start(`after-${part}`, specOf(shell(sleeping)));
+    await bench.remove(`after-${part}`);
+  });
 
   test('berth down and up again: containers go on', async () => {
     const [before, count] = [await picture(), await started()];
@@ -136,7 +128,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     await nodeIsReady();
     expect(await picture()).toEqual(before);
     expect(await started()).toBe(count);
-  }, 60_000);
+  });
 
   test.each(['agent', 'containerd', 'server'] as const)(
     'kill -9 of %s while pods start and stop: each runs once in the end, and goes without a trace',
@@ -160,7 +152,6 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
         await eventually(`${name} is gone`, async () => ((await bench.find(name)) === undefined ? true : undefined), 60_000);
       for (const uid of uids) expect(cgroupsOfPod(uid)).toEqual([]);
     },
-    180_000,
   );
 
   test('kill -9 of a shim: its pod is made anew, the others stay', async () => {
@@ -176,7 +167,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     await bench.remove('shimless');
     await eventually('nothing of it is left', async () => (cgroupsOfPod(pod.metadata.uid!).length === 0 ? true : undefined));
     expect(await picture()).toEqual(before);
-  }, 90_000);
+  });
 
   test('without a server: restarts, probes, names and services go on; afterwards all statuses are right', async () => {
     const [steady, dying, probed] = await Promise.all(['steady', 'mortal', 'probed'].map(get));
@@ -204,7 +195,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     await bench.event('probed', 'Killing', /failed liveness probe/);
     expect(idOf(await get('steady'))).toBe(idOf(steady!));
     expect((await get('done')).status?.phase).toBe('Succeeded');
-  }, 120_000);
+  });
 
   test('without an agent: what runs goes on; what was made and deleted meanwhile is seen to afterwards', async () => {
     const [leaving, forced] = await Promise.all(
@@ -231,7 +222,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     for (const pod of [leaving!, forced!])
       await eventually('nothing of it is left', async () => (cgroupsOfPod(pod.metadata.uid!).length === 0 ? true : undefined));
     await bench.remove('coming');
-  }, 120_000);
+  });
 
   test('an older store under a running agent is refused, and no container stops', async () => {
     const folder = join(cluster.home, 'server');
@@ -274,7 +265,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     await nodeIsReady();
     expect(await picture()).toEqual(before);
     await bench.remove('newer');
-  }, 180_000);
+  });
 
   test('the machine is started anew: pods run again, those that had ended stay ended', async () => {
     const before = await picture();
@@ -290,7 +281,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     expect((await get('done')).status).toMatchObject({ phase: 'Succeeded', containerStatuses: [{ restartCount: 0 }] });
     await bench.start('fresh', specOf(shell(sleeping), { terminationGracePeriodSeconds: 1 }));
     await bench.remove('fresh');
-  }, 180_000);
+  });
 
   test('nothing is left in the end', async () => {
     const all = (await bench.client.list(pods, { namespace })).items;
@@ -303,7 +294,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     const { bridge, table } = networkLayout(cluster.home);
     expect(execFileSync('ip', ['-br', 'link'], { encoding: 'utf8' })).not.toContain(bridge);
     expect(execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' })).not.toContain(table);
-  }, 120_000);
+  });
 
   /** As when the power goes: every process, mount, cgroup and all that the kernel had of the network; only the disk stays. */
   async function reboot(): Promise<void> {

@@ -45,14 +45,14 @@ function waiting(reason: string) {
     [open, closed] = await Promise.all([startRegistry({ authenticated: false }), startRegistry({ authenticated: true })]);
     first = await buildVersion(cluster.home, '1');
     await Promise.all([open.push(first, 'common:1'), open.push(first, 'moving:1'), closed.push(first, 'private:1')]);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     bench?.close();
     await cluster?.stop();
     await open?.stop();
     await closed?.stop();
-  }, 120_000);
+  });
 
   const plain = (image: string, imagePullPolicy?: string) =>
     specOf({ name: 'main', image, ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }) });
@@ -78,7 +78,7 @@ function waiting(reason: string) {
     );
     expect(pod.status?.phase).toBe('Pending');
     await bench.event('never-missing', 'ErrImageNeverPull');
-  }, 90_000);
+  });
 
   test.concurrent('IfNotPresent: pulled once, then there', async () => {
     const image = `${open.host}/common:1`;
@@ -88,7 +88,7 @@ function waiting(reason: string) {
     expect(statusOf(pod)?.imageID).toContain('sha256:');
     await bench.start('pulled-again', plain(image, 'IfNotPresent'));
     await bench.event('pulled-again', 'Pulled', /already present on machine$/);
-  }, 90_000);
+  });
 
   /** A container that runs may not have written yet. */
   const says = (pod: string, text: string): Promise<true> =>
@@ -104,7 +104,7 @@ function waiting(reason: string) {
     await bench.start('moving-always', plain(image, 'Always'));
     await says('moving-always', 'version 2\n');
     expect(statusOf((await bench.find('moving-first'))!)?.restartCount).toBe(0);
-  }, 90_000);
+  });
 
   test.concurrent('a private registry: with no login, a wrong one, the right one', async () => {
     const image = `${closed.host}/private:1`;
@@ -121,7 +121,7 @@ function waiting(reason: string) {
     }
     await bench.start('private-right', { ...plain(image), imagePullSecrets: [{ name: 'wrong' }, { name: 'right' }] });
     await says('private-right', 'version 1\n');
-  }, 90_000);
+  });
 
   test.concurrent('an image that does not exist: says so, backs off, and runs once it is there', async () => {
     const image = `${open.host}/late:1`;
@@ -140,7 +140,7 @@ function waiting(reason: string) {
     expect(told.filter(({ reason }) => reason === 'BackOff')).toHaveLength(1);
     expect(told.filter(({ reason }) => reason === 'Pulling')).toHaveLength(1);
     expect(told.find(({ reason }) => reason === 'Pulling')?.count).toBeGreaterThan(1);
-  }, 90_000);
+  });
 
   test.concurrent('a registry that cannot be reached, and a name that is none', async () => {
     await bench.create('unreachable', plain('127.0.0.1:9/thing:1'));
@@ -150,5 +150,5 @@ function waiting(reason: string) {
     const nonsense = await bench.until('nonsense', 'says so', waiting('InvalidImageName'));
     expect(statusOf(nonsense)?.state?.waiting?.message).toContain('Not:A:Name');
     await bench.event('nonsense', 'InspectFailed', /Not:A:Name/);
-  }, 90_000);
+  });
 });

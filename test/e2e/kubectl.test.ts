@@ -50,12 +50,12 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
   beforeAll(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'berth-kubectl-'));
     cluster = await startTestCluster({ demoImage: true });
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await cluster?.stop();
     rmSync(scratch, { recursive: true, force: true });
-  }, 120_000);
+  });
 
   test.each([
     ['the server', '/metrics'],
@@ -90,11 +90,11 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
       await bench.run('apply', '-f', bench.file('web', deploymentManifest('web', 2)));
       await bench.run('wait', '--for=condition=Ready', 'pod/ticker', '--timeout=60s');
       await bench.run('rollout', 'status', 'deployment/web', '--timeout=60s');
-    }, 150_000);
+    });
 
     afterAll(async () => {
       await bench.kubectl.succeed('delete', 'namespace', bench.namespace, '--timeout=60s');
-    }, 90_000);
+    });
 
     test('version, api-resources', async () => {
       expect(await bench.run('version')).toMatch(/Server Version/);
@@ -180,7 +180,7 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
       await bench.run('scale', 'deployment', 'web', '--replicas=3');
       await bench.run('rollout', 'status', 'deployment/web', '--timeout=60s');
       expect(await bench.run('get', 'deployment', 'web')).toMatch(/web +3\/3/);
-    }, 90_000);
+    });
 
     test('set image, rollout status, restart, undo', async () => {
       const name = 'rolling';
@@ -203,7 +203,7 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
       expect(await bench.run('get', 'deployment', name, '-o', 'jsonpath={.spec.template.spec.containers[0].image}')).toBe(image);
       await bench.run('rollout', 'restart', `deployment/${name}`);
       expect(await bench.run('rollout', 'status', `deployment/${name}`, '--timeout=60s')).toContain('successfully rolled out');
-    }, 200_000);
+    });
 
     test('logs: whole, --tail, -f that ends with the container, --previous', async () => {
       expect(await bench.run('logs', 'ticker')).toMatch(/^first\ntick 1\n/);
@@ -223,7 +223,7 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
       );
       expect(await bench.run('logs', '--previous', 'again')).toBe('run\n');
       await bench.run('delete', 'pod', 'again', 'short', '--wait=false');
-    }, 90_000);
+    });
 
     test('exec: exit code, piped stdin, -it', async () => {
       expect(await bench.run('exec', 'ticker', '--', 'echo', 'hello')).toBe('hello\n');
@@ -238,7 +238,7 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
       const command = `${bench.kubectl.path} -n ${bench.namespace} exec -it ticker -- sh -c 'test -t 0 && echo it is a terminal'`;
       const terminal = await runCommand('script', ['-qec', command, '/dev/null'], { env: { ...bench.kubectl.env, TERM: 'xterm' } });
       expect(terminal.stdout).toContain('it is a terminal');
-    }, 60_000);
+    });
 
     test('wait, delete', async () => {
       await bench.run('create', '-f', bench.file('doomed', podManifest('doomed', 'exec sleep 3600')));
@@ -248,7 +248,7 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
         code: 1,
         stderr: expect.stringContaining('pods "doomed" not found'),
       });
-    }, 100_000);
+    });
 
     test('events', async () => {
       expect(await bench.run('events')).toMatch(/Started/);

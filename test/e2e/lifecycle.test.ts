@@ -23,12 +23,12 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
   beforeAll(async () => {
     cluster = await startTestCluster({ demoImage: true });
     bench = await openWorkbench(cluster);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     bench?.close();
     await cluster?.stop();
-  }, 120_000);
+  });
 
   const reasons = async (name: string): Promise<Record<string, number>> => {
     const counted: Record<string, number> = {};
@@ -60,7 +60,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     await eventually('old runs are collected', async () =>
       readdirSync(join(logFolder(made), 'main')).join() === '1.log,2.log' ? true : undefined,
     );
-  }, 90_000);
+  });
 
   test.concurrent('Never and OnFailure: the phases that they end in', async () => {
     const [good, bad, retried] = await Promise.all([
@@ -84,7 +84,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
       containerStatuses: [{ restartCount: 1, lastState: { terminated: { exitCode: 1 } } }],
     });
     expect(good.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'False', reason: 'PodCompleted' });
-  }, 90_000);
+  });
 
   test.concurrent('init containers run in their order, a sidecar beside the others, until the pod ends', async () => {
     await bench.create(
@@ -115,7 +115,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     expect(await bench.logs('ordered', 'container=main')).toBe('first\nsidecar\nsecond\nmain\n');
     expect(await bench.logs('ordered', 'container=sidecar')).toBe('bye\n');
     expect(statusOf(ended, 'sidecar')?.state?.terminated).toMatchObject({ exitCode: 0 });
-  }, 90_000);
+  });
 
   test.concurrent('an init container that fails ends the pod, or is tried again', async () => {
     const failed = await bench.finish(
@@ -137,7 +137,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     expect(again.status?.conditions?.find(({ type }) => type === 'Initialized')).toMatchObject({
       message: 'containers with incomplete status: [prepare]',
     });
-  }, 90_000);
+  });
 
   const often = { periodSeconds: 1, failureThreshold: 2 };
 
@@ -145,30 +145,26 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     ['exec', { exec: { command: ['test', '-e', '/tmp/up'] } }],
     ['httpGet', { httpGet: { path: '/up', port: 'web' } }],
     ['tcpSocket', { tcpSocket: { port: 80 } }],
-  ])(
-    '%s: readiness comes and goes with the probe',
-    async (kind, probe) => {
-      const name = `ready-${kind.toLowerCase()}`;
-      const up = 'touch /tmp/up; httpd -p 80 -h /tmp';
-      const down = 'rm -f /tmp/up; killall httpd';
-      await bench.create(
-        name,
-        specOf(shell(sleeping, { ports: [{ name: 'web', containerPort: 80 }], readinessProbe: { ...probe, ...often } })),
-      );
-      await bench.event(name, 'Unhealthy', /^Readiness probe failed: /);
-      expect(statusOf((await bench.find(name))!)).toMatchObject({ ready: false, started: true });
-      await bench.exec(name, 'sh', '-c', up);
-      await bench.ready(name);
-      await bench.exec(name, 'sh', '-c', down);
-      const pod = await bench.until(name, 'is not ready', (now) => !isReady(now));
-      expect(statusOf(pod)).toMatchObject({ ready: false, restartCount: 0 });
-      expect(pod.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({
-        reason: 'ContainersNotReady',
-        message: 'containers with unready status: [main]',
-      });
-    },
-    90_000,
-  );
+  ])('%s: readiness comes and goes with the probe', async (kind, probe) => {
+    const name = `ready-${kind.toLowerCase()}`;
+    const up = 'touch /tmp/up; httpd -p 80 -h /tmp';
+    const down = 'rm -f /tmp/up; killall httpd';
+    await bench.create(
+      name,
+      specOf(shell(sleeping, { ports: [{ name: 'web', containerPort: 80 }], readinessProbe: { ...probe, ...often } })),
+    );
+    await bench.event(name, 'Unhealthy', /^Readiness probe failed: /);
+    expect(statusOf((await bench.find(name))!)).toMatchObject({ ready: false, started: true });
+    await bench.exec(name, 'sh', '-c', up);
+    await bench.ready(name);
+    await bench.exec(name, 'sh', '-c', down);
+    const pod = await bench.until(name, 'is not ready', (now) => !isReady(now));
+    expect(statusOf(pod)).toMatchObject({ ready: false, restartCount: 0 });
+    expect(pod.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({
+      reason: 'ContainersNotReady',
+      message: 'containers with unready status: [main]',
+    });
+  });
 
   test.concurrent('liveness: the container is killed, says why, and is started again', async () => {
     await bench.start(
@@ -191,7 +187,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     expect(statusOf(pod)?.lastState?.terminated).toMatchObject({ exitCode: 137 });
     await bench.event('alive', 'Unhealthy', /^Liveness probe failed: cat: .*No such file or directory/);
     await bench.event('alive', 'Killing', /^Container main failed liveness probe, will be restarted$/);
-  }, 90_000);
+  });
 
   test.concurrent('startup: nothing else is probed before it, and one that never comes is fatal', async () => {
     const probe = { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1, failureThreshold: 4 };
@@ -213,7 +209,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     expect(statusOf(pod)?.restartCount).toBe(0);
     await bench.event('starting', 'Unhealthy', /^Startup probe failed: /);
     await bench.event('starting', 'Killing', /^Container never failed startup probe, will be restarted$/);
-  }, 90_000);
+  });
 
   test.concurrent('postStart and preStop; the grace to end by itself; killed when it does not', async () => {
     const polite = shell(`trap '${note('ended')}; exit 0' TERM; ${note('begun')}; while true; do sleep 0.1; done`, {
@@ -239,7 +235,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     expect(performance.now() - since).toBeGreaterThan(1900);
     await bench.event('deaf', 'Killing', /^Stopping container main$/);
     expect((await reasons('deaf')).Killing).toBe(1);
-  }, 90_000);
+  });
 
   test.concurrent('a grace that is shortened, and none at all', async () => {
     const deaf = specOf(shell('trap "" TERM; while true; do sleep 0.1; done'), { terminationGracePeriodSeconds: 60 });
@@ -251,7 +247,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     for (const { metadata } of [slow, forced])
       await eventually('nothing of it is left', async () => (cgroupsOfPod(metadata.uid!).length === 0 ? true : undefined));
     expect(performance.now() - begin).toBeLessThan(20_000);
-  }, 90_000);
+  });
 
   test.concurrent('a new image in a running pod: that container alone is started again', async () => {
     await bench.start('changing', specOf([shell(sleeping), shell(sleeping, { name: 'other' })]));
@@ -266,14 +262,14 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     });
     const after = await bench.until('changing', 'runs again', (now) => isReady(now) && statusOf(now, 'main')?.restartCount === 1);
     expect(statusOf(after, 'other')?.containerID).toBe(statusOf(before, 'other')?.containerID);
-  }, 90_000);
+  });
 
   test.concurrent('a postStart that fails stops the container, and says so', async () => {
     const failing = shell(sleeping, { lifecycle: { postStart: { exec: { command: ['sh', '-c', 'echo sorry >&2; exit 1'] } } } });
     await bench.create('post-fails', specOf(failing));
     await bench.event('post-fails', 'FailedPostStartHook', /sorry/);
     await bench.until('post-fails', 'is restarted', (now) => (statusOf(now)?.restartCount ?? 0) > 0);
-  }, 90_000);
+  });
 
   test.concurrent('activeDeadlineSeconds ends a pod that runs for too long', async () => {
     const pod = await bench.finish('overdue', specOf(shell(sleeping), { activeDeadlineSeconds: 2 }));
@@ -283,7 +279,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
       message: expect.stringContaining('active on the node longer'),
     });
     await bench.until('overdue', 'has ended', (now) => statusOf(now)?.state?.terminated !== undefined);
-  }, 90_000);
+  });
 
   test.concurrent('a termination message, from its file or from the log', async () => {
     const [file, log] = await Promise.all([
@@ -292,7 +288,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     ]);
     expect(statusOf(file)?.state?.terminated?.message).toBe('farewell\n');
     expect(statusOf(log)?.state?.terminated?.message).toBe('one\ntwo\n');
-  }, 90_000);
+  });
 
   test.concurrent('logs: rotated and bounded, followed over rotations and to the end', async () => {
     const line = 'x'.repeat(1000);
@@ -318,7 +314,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     expect(await bench.logs('talkative', 'tailLines=1')).toBe('last\n');
     await bench.remove('talkative');
     await eventually('its logs are collected', async () => (existsSync(folder) ? undefined : true));
-  }, 120_000);
+  });
 
   test.concurrent('logs of a container that is restarted: followed to its end, those before by previous', async () => {
     await bench.create('repeating', specOf(shell('echo run $(cat /proc/sys/kernel/random/uuid); sleep 1; exit 1')));
@@ -329,7 +325,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     await bench.until('repeating', 'runs again', (now) => statusOf(now)?.restartCount === 1);
     expect(await bench.logs('repeating', 'previous=true')).toBe(parts.join(''));
     expect(await bench.logs('repeating')).not.toBe(parts.join(''));
-  }, 90_000);
+  });
 
   test.concurrent('a pod that is deleted while it starts, and one whose image is missing, go at once', async () => {
     await bench.create('hasty', specOf(shell(sleeping), { terminationGracePeriodSeconds: 3 }));
@@ -346,7 +342,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     await eventually('both are gone', async () => ((await bench.find('imageless')) === undefined ? true : undefined));
     expect(performance.now() - begin).toBeLessThan(10_000);
     await eventually('both are gone', async () => ((await bench.find('hasty')) === undefined ? true : undefined), 40_000);
-  }, 90_000);
+  });
 
   function logFolder({ metadata }: Pod): string {
     return join(cluster.home, 'agent/logs', `${metadata.namespace}_${metadata.name}_${metadata.uid}`);

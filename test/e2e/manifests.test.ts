@@ -1,12 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { missingForCluster, repository, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { type CommandResult, eventually } from '../harness/commands.ts';
 
 const missing = missingForCluster();
-jest.setTimeout(60_000);
-
 const folder = join(repository, 'manifests');
 /** The quick start is a test of its own. */
 const examples = readdirSync(folder, { withFileTypes: true })
@@ -29,11 +27,11 @@ async function get(url: string, init: RequestInit = {}): Promise<string> {
         results.set(name, await cluster.berth(['apply', '-f', join(folder, name)], { timeout: 120_000 }));
       }),
     );
-  }, 240_000);
+  });
 
   afterAll(async () => {
     await cluster?.stop();
-  }, 120_000);
+  });
 
   test.each(examples)('%s is applied and works', (name) => {
     expect(results.get(name)).toMatchObject({ code: 0 });

@@ -16,7 +16,7 @@ describe('the package that npm pack makes', () => {
     files = (await runCommand('tar', ['tzf', archive])).stdout.split('\n');
     const install = ['install', '--global', '--prefix', join(folder, 'global'), archive];
     expect(await runCommand('npm', install, { timeout: 150_000 })).toMatchObject({ code: 0 });
-  }, 180_000);
+  });
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -40,7 +40,7 @@ describe('the package that npm pack makes', () => {
       code: 0,
       stdout: expect.stringContaining('namespace/default'),
     });
-  }, 60_000);
+  });
 
   test('gives its testing entry to whoever imports it', async () => {
     const program = `
@@ -53,5 +53,5 @@ describe('the package that npm pack makes', () => {
       code: 0,
       stdout: 'done\n',
     });
-  }, 60_000);
+  });
 });

@@ -17,12 +17,12 @@ const namespace = 'default';
   beforeAll(async () => {
     cluster = await startTestCluster({ demoImage: true });
     bench = await openWorkbench(cluster);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     bench?.close();
     await cluster?.stop();
-  }, 120_000);
+  });
 
   /** What a script prints in a pod of its own. */
   async function output(name: string, script: string, container: Partial<Container> = {}, spec: Partial<PodSpec> = {}): Promise<string> {
@@ -86,7 +86,7 @@ const namespace = 'default';
       ]),
     );
     expect(lines.filter((line) => line.startsWith('ABSENT='))).toEqual([]);
-  }, 90_000);
+  });
 
   test.concurrent('a config map that is missing holds the container, says so, and lets it go when it comes', async () => {
     await bench.create('waits', specOf(shell('echo $GREETING; exec sleep 3600', { envFrom: [{ configMapRef: { name: 'late' } }] })));
@@ -110,7 +110,7 @@ const namespace = 'default';
       (now) => statusOf(now)?.state?.waiting?.reason === 'CreateContainerConfigError',
     );
     expect(statusOf(keyless)?.state?.waiting?.message).toMatch(/key nokey in ConfigMap default\/late/);
-  }, 90_000);
+  });
 
   test.concurrent('resources become cgroups of container and pod, which go with the pod', async () => {
     const pod = await bench.start(
@@ -131,7 +131,7 @@ const namespace = 'default';
     expect(limitsOf(uid)).toEqual({ memoryBytes: 96 << 20, milliCpu: 750 });
     await bench.remove('bounded');
     expect(cgroupsOfPod(uid)).toEqual([]);
-  }, 90_000);
+  });
 
   test.concurrent('a container that takes more memory than it may have is OOMKilled', async () => {
     const pod = await bench.finish('greedy', specOf(shell('exec tail /dev/zero', { resources: { limits: { memory: '16Mi' } } })));
@@ -142,7 +142,7 @@ const namespace = 'default';
       specOf(shell('tail /dev/zero; exit 5', { resources: { limits: { memory: '16Mi' } } })),
     );
     expect(statusOf(child)?.state?.terminated).toMatchObject({ exitCode: 5, reason: 'OOMKilled' });
-  }, 90_000);
+  });
 
   test.concurrent('user, groups, capabilities, a root that cannot be written, no new privileges', async () => {
     const security = { runAsUser: 1000, runAsGroup: 3000, supplementalGroups: [4000], fsGroup: 2000 };
@@ -163,14 +163,14 @@ const namespace = 'default';
       securityContext: { privileged: true },
     });
     expect(privileged).toMatch(/^mounted\n/);
-  }, 90_000);
+  });
 
   test.concurrent('runAsNonRoot refuses an image that would run as root, and lets another user through', async () => {
     await bench.create('rooted', specOf(shell(sleeping), { securityContext: { runAsNonRoot: true } }));
     const pod = await bench.until('rooted', 'is refused', (now) => statusOf(now)?.state?.waiting?.reason === 'CreateContainerConfigError');
     expect(statusOf(pod)?.state?.waiting?.message).toMatch(/container has runAsNonRoot and image will run as root/);
     expect(await output('unrooted', 'id -u', {}, { securityContext: { runAsNonRoot: true, runAsUser: 1000 } })).toBe('1000\n');
-  }, 90_000);
+  });
 
   test.concurrent('the network and the processes of the host, and processes shared in a pod', async () => {
     const pod = await bench.start('on-host', specOf(shell(sleeping), { hostNetwork: true, hostPID: true }));
@@ -185,7 +185,7 @@ const namespace = 'default';
     expect(processes).toContain('/pause');
     expect(processes).toContain('sleep 3601');
     expect(processes).toContain('sleep 3602');
-  }, 90_000);
+  });
 
   test.concurrent('hostname, hosts file, resolver', async () => {
     const node = await bench.start(
@@ -219,13 +219,13 @@ const namespace = 'default';
     expect(own).toBe('search port.example\nnameserver 192.0.2.53\noptions ndots:2 rotate\n');
     const host = await output('resolver-default', 'cat /etc/resolv.conf', {}, { dnsPolicy: 'Default' });
     expect(host).not.toContain('cluster.local');
-  }, 90_000);
+  });
 
   test.concurrent('a working directory, a kernel setting', async () => {
     expect(await output('there', 'pwd', { workingDir: '/www' })).toBe('/www\n');
     const setting = { securityContext: { sysctls: [{ name: 'net.ipv4.ip_local_port_range', value: '40000 40100' }] } };
     expect((await output('setting', 'cat /proc/sys/net/ipv4/ip_local_port_range', {}, setting)).trim()).toMatch(/^40000\s+40100$/);
-  }, 90_000);
+  });
 
   test.concurrent('a user that the image does not know, a name as long as names may be', async () => {
     await bench.create('stranger', specOf(shell(sleeping, { berth: { user: 'stranger' } })));
@@ -233,7 +233,7 @@ const namespace = 'default';
     expect(statusOf(pod)?.state?.waiting?.message).toMatch(/^the image has no user "stranger" in its \/etc\/passwd/);
     expect(await output('guest', 'id -un', { berth: { user: 'guest' } })).toBe('guest\n');
     expect(await output('a'.repeat(253), 'hostname | wc -c')).toBe('64\n');
-  }, 90_000);
+  });
 
   test.concurrent('a pod that has ended keeps its log, and nothing of the node but that', async () => {
     const { metadata } = await bench.finish(
@@ -247,7 +247,7 @@ const namespace = 'default';
       readFileSync('/proc/self/mounts', 'utf8').includes(metadata.uid!) ? undefined : true,
     );
     expect(await bench.logs('ended')).toBe('said\n');
-  }, 90_000);
+  });
 
   test.concurrent('a command that does not exist, a working directory that is none', async () => {
     await bench.create('no-command', specOf({ ...shell(''), command: ['/no/such/command'] }));
@@ -266,7 +266,7 @@ const namespace = 'default';
     await bench.create('no-folder', specOf(shell(sleeping, { workingDir: '/etc/passwd' })));
     const folder = await bench.until('no-folder', 'says so', (now) => statusOf(now)?.state?.waiting?.reason === 'RunContainerError');
     expect(statusOf(folder)?.state?.waiting?.message).toMatch(/\/etc\/passwd: not a directory/);
-  }, 90_000);
+  });
 
   test.concurrent.each([
     ['spec.hostUsers', { hostUsers: false }],

@@ -40,7 +40,7 @@ async function containers(): Promise<string> {
 
   afterAll(async () => {
     await quickstart('--down');
-  }, 120_000);
+  });
 
   test('keeps the cluster in etcd alone, where only root can read it', async () => {
     expect(made.trim().split('\n')).toHaveLength(4);
@@ -60,7 +60,7 @@ async function containers(): Promise<string> {
     expect(readFileSync(join(home, 'run/server.json'), 'utf8')).toBe(server);
     expect(await containers()).toBe(made);
     expect(await quickstart('--store', 'sqlite')).toMatchObject({ code: 1, stderr: expect.stringContaining('is kept in etcd') });
-  }, 120_000);
+  });
 
   test('the cluster moves into a file while its containers run', async () => {
     const file = join(home, 'cluster.export');
@@ -77,14 +77,10 @@ async function containers(): Promise<string> {
     expect(await page.text()).toContain('Every ship has its berth');
     // The agent takes what the moved store says: a pod that goes is replaced.
     expect(await berth('delete', 'pod', 'hello-web-1')).toMatchObject({ code: 0 });
-    await eventually(
-      'it is replaced',
-      async () => {
-        const now = await containers();
-        return now !== made && now.includes('hello-web-1 containerd://') ? true : undefined;
-      },
-      60_000,
-    );
+    await eventually('it is replaced', async () => {
+      const now = await containers();
+      return now !== made && now.includes('hello-web-1 containerd://') ? true : undefined;
+    });
   }, 300_000);
 
   test('--down ends etcd, too, and leaves nothing', async () => {
@@ -93,5 +89,5 @@ async function containers(): Promise<string> {
     expect(existsSync(home)).toBe(false);
     expect(existsSync(`/proc/${pid}`)).toBe(false);
     expect(await pictureMachine(home)).toEqual(before);
-  }, 120_000);
+  });
 });

@@ -43,13 +43,13 @@ const serving = (more: Partial<Container> = {}): Container =>
       bench.start('web-b', specOf(serving(), { hostname: 'web-b', subdomain: 'peers' }), { labels: { app: 'web' } }),
       bench.start('client', specOf(shell(sleeping))),
     ]);
-  }, 180_000);
+  });
 
   afterAll(async () => {
     bench?.close();
     await cluster?.stop();
     rmSync(scratch, { recursive: true, force: true });
-  }, 120_000);
+  });
 
   const web = { app: 'web' };
 
@@ -89,7 +89,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     expect(lines(await inPod(asked('http://inner/who', 20), 'web-a'))).toEqual(both);
     expect(await names.resolve4('inner.default.svc.cluster.local')).toEqual([address]);
     expect(await names.reverse(address)).toEqual(['inner.default.svc.cluster.local']);
-  }, 60_000);
+  });
 
   test.concurrent('NodePort and LoadBalancer: on 127.0.0.1, on the node’s address, from a pod', async () => {
     const [published] = await freePorts(1);
@@ -116,7 +116,7 @@ const serving = (more: Partial<Container> = {}): Container =>
           () => true,
         ),
     );
-  }, 60_000);
+  });
 
   test.concurrent('UDP', async () => {
     await bench.start('echo', specOf(udpEcho, { volumes: [{ name: 'host', hostPath: { path: '/' } }] }), {
@@ -134,7 +134,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     ] as const) {
       expect(await eventually(`${host}:${port} echoes`, () => echo(host, port, 'ahoy'))).toBe('ahoy');
     }
-  }, 60_000);
+  });
 
   test.concurrent('headless: the pods’ addresses, their own names, SRV and PTR', async () => {
     await service('peers', { clusterIP: 'None' });
@@ -148,7 +148,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     expect(await names.reverse(addresses[0]!)).toEqual(['web-a.peers.default.svc.cluster.local']);
     expect(await inPod(asked('http://web-b.peers/who'))).toBe('web-b\n');
     await expect(names.resolve4('nobody.default.svc.cluster.local')).rejects.toMatchObject({ code: 'ENOTFOUND' });
-  }, 60_000);
+  });
 
   test.concurrent('ExternalName is another name', async () => {
     await service('target', {});
@@ -156,13 +156,13 @@ const serving = (more: Partial<Container> = {}): Container =>
     await eventually('the alias leads on', async () => (await names.resolve4('alias.default.svc.cluster.local')).length > 0);
     expect(await names.resolveCname('alias.default.svc.cluster.local')).toEqual(['target.default.svc.cluster.local']);
     expect(lines(await inPod(asked('http://alias/who', 10)))).toEqual(expect.arrayContaining([expect.stringMatching(/^web-[ab]$/)]));
-  }, 60_000);
+  });
 
   test.concurrent('session affinity: one client, one pod', async () => {
     const { spec } = await service('sticky', { sessionAffinity: 'ClientIP' });
     await open(`http://${spec.clusterIP}/who`);
     expect(lines(await inPod(asked('http://sticky/who', 20)))).toHaveLength(1);
-  }, 60_000);
+  });
 
   test.concurrent('no endpoints: refused at once, from everywhere', async () => {
     const { spec } = await service('empty', { type: 'NodePort', selector: { app: 'nobody' } });
@@ -181,7 +181,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     const from = await bench.tryExec('client', 'sh', '-c', 'time fetch http://empty/who');
     expect(from.stderr).toContain('Connection refused');
     expect(from.stderr).toMatch(/real\s+0m [01]\./);
-  }, 60_000);
+  });
 
   test.concurrent('endpoints follow readiness and deletion, and no request is lost on the way', async () => {
     const leaving = specOf(serving({ lifecycle: { preStop: { sleep: { seconds: 2 } } } }), { terminationGracePeriodSeconds: 5 });
@@ -206,7 +206,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     expect(await answersOf(url)).toEqual(['moving-a']);
     await bench.exec('moving-a', 'rm', '/srv/up');
     await eventually('none is left', async () => ((await refusal(spec.clusterIP!, 80)) === 'ECONNREFUSED' ? true : undefined));
-  }, 90_000);
+  });
 
   test.concurrent('a port that another program has: the event says which, and the program keeps it', async () => {
     const other = createServer((socket) => socket.end('mine'));
@@ -227,7 +227,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     }
     // Its own attempt, half a minute later.
     expect(await eventually('the port is opened', () => ask(`http://127.0.0.1:${port}/who`), 45_000)).toMatch(/^web-[ab]$/);
-  }, 90_000);
+  });
 
   test.concurrent('a port that another Service or program has: the second is told so, Service or pod', async () => {
     const [port] = await freePorts(1);
@@ -252,7 +252,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     } finally {
       other.close();
     }
-  }, 60_000);
+  });
 
   test.concurrent('hostPort: on the node, and of one pod alone', async () => {
     const [port] = await freePorts(1);
@@ -265,7 +265,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     await bench.remove('at-host');
     await bench.ready('at-host-too');
     expect(await eventually('the next one answers', () => ask(`http://127.0.0.1:${port}/who`))).toBe('at-host-too');
-  }, 90_000);
+  });
 
   test.concurrent('names from outside: an answer or a failure, and soon', async () => {
     const begin = performance.now();
@@ -274,13 +274,13 @@ const serving = (more: Partial<Container> = {}): Container =>
     const again = performance.now();
     await names.resolve4('another.invalid').catch(() => undefined);
     expect(performance.now() - again).toBeLessThan(3_500);
-  }, 60_000);
+  });
 
   test.concurrent('the API itself is a service', async () => {
     const { spec } = await bench.client.get(services, { name: 'kubernetes', namespace });
     expect(await inPod('nc -w 2 kubernetes.default 443 < /dev/null && echo open')).toBe('open\n');
     expect(await names.resolve4('kubernetes.default.svc.cluster.local')).toEqual([spec.clusterIP]);
-  }, 60_000);
+  });
 
   test.concurrent('two stacks with the same names: each finds its own', async () => {
     const compose = (who: string): string =>
@@ -308,7 +308,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     }
     expect((await bench.tryExec('client', 'fetch', 'http://web/who')).code).not.toBe(0);
     for (const who of ['east', 'west']) await cluster.succeed('delete', 'stack', who);
-  }, 120_000);
+  });
 });
 
 /** The demo image has nothing that speaks UDP: this machine's Node.js, in its own root. */

@@ -3,14 +3,12 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { missingForCluster, repository } from '../harness/cluster.ts';
 import { type CommandResult, eventually, runCommand } from '../harness/commands.ts';
 import { freePorts } from '../harness/ports.ts';
 
 const missing = missingForCluster();
-jest.setTimeout(90_000);
-
 const main = join(repository, 'dist/cmd/berth/main.js');
 
 (missing === undefined ? describe : describe.skip)('berth up', () => {

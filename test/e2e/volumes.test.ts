@@ -21,13 +21,13 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
     cluster = await startTestCluster({ demoImage: true });
     bench = await openWorkbench(cluster);
     socket = createServer().listen(join(cluster.home, 'test.sock'));
-  }, 120_000);
+  });
 
   afterAll(async () => {
     bench?.close();
     socket?.close();
     await cluster?.stop();
-  }, 120_000);
+  });
 
   /** A pod that sleeps, with one volume at /v. */
   const withVolume = (volume: Omit<Volume, 'name'>, mount: Partial<VolumeMount> = {}, script = sleeping) =>
@@ -80,7 +80,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
     await bench.remove('scratch');
     expect(existsSync(join(cluster.home, 'agent/pods', pod.metadata.uid!))).toBe(false);
     expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(pod.metadata.uid);
-  }, 90_000);
+  });
 
   test.concurrent('emptyDir on disk beyond its sizeLimit: the pod is evicted, and says why', async () => {
     const spec = withVolume({ emptyDir: { sizeLimit: '2Mi' } }, {}, 'dd if=/dev/zero of=/v/large bs=1M count=4; exec sleep 3600');
@@ -91,7 +91,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
       message: 'Usage of EmptyDir volume "v" exceeds the limit "2Mi".',
     });
     await bench.event('swollen', 'Evicted', /exceeds the limit "2Mi"/);
-  }, 90_000);
+  });
 
   test.concurrent('hostPath: what its type asks for', async () => {
     const folder = join(cluster.home, 'host');
@@ -125,7 +125,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
       await bench.event(name, 'FailedMount', message);
       expect(statusOf((await bench.find(name))!)?.state?.waiting?.reason).toBe('ContainerCreating');
     }
-  }, 90_000);
+  });
 
   test.concurrent('configMap and secret: files with modes, chosen keys, changes seen in place, all at once', async () => {
     await bench.client.create(configMaps, {
@@ -193,7 +193,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
       if (now !== 'einseinschangedchangedonea\nc\nd\n') throw new Error(now);
       return true;
     });
-  }, 90_000);
+  });
 
   test.concurrent('a volume that cannot be mounted: the event says which and why, and it goes on once it can', async () => {
     await bench.create('waiting', withVolume({ configMap: { name: 'coming', items: [{ key: 'k', path: 'k' }] } }));
@@ -204,7 +204,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
     await bench.until('waiting', 'runs soon', (now) => statusOf(now)?.ready === true, 5_000);
     await bench.create('secretless', withVolume({ secret: { secretName: 'lost' } }));
     await bench.event('secretless', 'FailedMount', /secret "lost" not found/);
-  }, 90_000);
+  });
 
   test.concurrent('subPath: a folder of a volume, made when it is missing; one that leads outside is refused', async () => {
     const pod = await bench.finish('sub', withVolume({ emptyDir: {} }, { subPath: 'in/side' }, 'echo x > /v/file; ls /v'));
@@ -226,7 +226,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
       (now) => statusOf(now)?.state?.waiting?.reason === 'CreateContainerConfigError',
     );
     expect(statusOf(refused)?.state?.waiting?.message).toMatch(/subPath/);
-  }, 90_000);
+  });
 
   test.concurrent('persistentVolumeClaim: outlives pods, is shared by two, is removed with its claim', async () => {
     await claim('hold');
@@ -254,7 +254,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
       (await bench.client.find(persistentVolumes, { name: volume })) === undefined ? true : undefined,
     );
     await eventually('its data is gone', async () => (folders().some((folder) => folder.includes(volume)) ? undefined : true));
-  }, 120_000);
+  });
 
   test.concurrent('persistentVolumeClaim: data are there for the next pod; a pod whose claim is missing says so', async () => {
     await claim('cargo');
@@ -267,7 +267,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
     await bench.event('claimless', 'FailedScheduling', /persistentvolumeclaim "missing" not found/);
     await claim('missing');
     await bench.ready('claimless');
-  }, 90_000);
+  });
 
   test.concurrent('fsGroup: volumes belong to the group', async () => {
     const spec = withVolume({ emptyDir: {} }, {}, 'stat -c "%g %a" /v; echo x > /v/file; stat -c %g /v/file');
@@ -277,5 +277,5 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
     const secret = withVolume({ secret: { secretName: 'group', defaultMode: 0o400 } }, {}, 'cat /v/key');
     const pod = await bench.finish('grouped-secret', { ...secret, securityContext: { fsGroup: 2000, runAsUser: 1000 } });
     expect(pod.status?.phase).toBe('Succeeded');
-  }, 90_000);
+  });
 });

@@ -22,12 +22,12 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
   beforeAll(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'berth-workloads-'));
     cluster = await startTestCluster({ demoImage: true });
-  }, 180_000);
+  });
 
   afterAll(async () => {
     await cluster?.stop();
     rmSync(scratch, { recursive: true, force: true });
-  }, 120_000);
+  });
 
   describe.each(versions)('by kubectl %s', (version) => {
     let kubectl: Kubectl;
@@ -36,7 +36,7 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
     beforeAll(async () => {
       kubectl = await useKubectl(version, cluster.kubeconfig, scratch);
       await kubectl.succeed('create', 'namespace', namespace);
-    }, 120_000);
+    });
 
     const runIn = async (where: string, ...args: string[]): Promise<string> => {
       const { code, stdout, stderr } = await kubectl.run(['-n', where, ...args], { timeout: 150_000 });
@@ -70,7 +70,7 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
         expect(described).toContain('Completed');
         await run('delete', 'job', 'greeting');
         await eventually('its pod is gone', () => isGone('job-name=greeting'));
-      }, 120_000);
+      });
 
       test('gives each of its pods an index', async () => {
         await apply({
@@ -88,7 +88,7 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
         expect(await value('job/indexed', '.status.completedIndexes')).toBe('0-2');
         const logs = await Promise.all((await podsOf('job-name=indexed')).map((pod) => run('logs', pod)));
         expect(logs.toSorted()).toEqual(['0 indexed-0\n', '1 indexed-1\n', '2 indexed-2\n']);
-      }, 120_000);
+      });
 
       test('fails by its limits and policies, and says why', async () => {
         const failing = (name: string, script: string, more: object): { metadata: { name: string } } =>
@@ -120,7 +120,7 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
         expect(await value('job/fatal', '.status.conditions[?(@.type=="Failed")].message')).toContain('failed with exit code 42');
         // What a deadline stopped is stopped on the node, too.
         await eventually('the slow pod is gone', () => isGone('job-name=slow'));
-      }, 180_000);
+      });
 
       test('is suspended and resumed; one that is deleted while it runs holds nothing', async () => {
         await apply({
@@ -139,7 +139,7 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
         await eventually('both run', async () => ((await value('job/paused', '.status.ready')) === '2' ? true : undefined));
         await run('delete', 'job', 'paused', '--cascade=foreground');
         expect(await podsOf('job-name=paused')).toEqual([]);
-      }, 120_000);
+      });
     });
 
     test('a CronJob runs on time, by hand, and not while it is suspended', async () => {
@@ -159,7 +159,7 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
       expect(await run('get', 'cronjob', 'tick')).toContain('True');
       await run('delete', 'cronjob', 'tick');
       await eventually('its jobs are gone', async () => ((await run('get', 'jobs', '-o', 'name')).includes('tick-') ? undefined : true));
-    }, 240_000);
+    });
 
     test('a DaemonSet is on every node, rolls, and goes back in its history', async () => {
       const daemon = (script: string): { metadata: { name: string } } =>
@@ -192,7 +192,7 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
       expect(await run('describe', 'daemonset', 'daemon')).toMatch(/SuccessfulCreate.*Created pod: daemon-/);
       await run('delete', 'daemonset', 'daemon');
       await eventually('its pods are gone', () => isGone('app=daemon'));
-    }, 180_000);
+    });
 
     test('a StatefulSet keeps names, data and order, through pods, sizes and templates', async () => {
       const script = (text: string): string => `echo ${text} >> /data/log; ${forever}`;
@@ -288,7 +288,7 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
       }
       await run('rollout', 'status', 'deployment/guarded', '--timeout=60s');
       await run('delete', 'deployment/guarded', 'pdb/guard');
-    }, 180_000);
+    });
 
     test('quotas and limit ranges bound a namespace, and say so', async () => {
       const small = `${namespace}-small`;
@@ -327,6 +327,6 @@ const forever = 'trap "exit 0" TERM; while true; do sleep 1; done';
       expect(stderr).toContain('maximum cpu usage per Container is 1, but limit is 3');
       expect(await inside('describe', 'limitrange', 'usual')).toMatch(/Container\s+cpu\s+-\s+1\s+50m\s+1\s+-/);
       await kubectl.succeed('delete', 'namespace', small);
-    }, 180_000);
+    });
   });
 });

@@ -11,7 +11,7 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string | Uint8Array;
   readonly cwd?: string;
-  /** Milliseconds; 60 s unless given. Then the command is killed and the promise rejects with what it printed. */
+  /** Milliseconds; 120 s unless given. Then the command is killed and the promise rejects with what it printed. */
   readonly timeout?: number;
   /** Called with the child as soon as it runs. */
   readonly onStart?: (child: ChildProcess) => void;
@@ -34,7 +34,7 @@ export function runCommand(command: string, args: readonly string[], options: Co
       child.kill('SIGKILL');
       const { stdout, stderr } = result(null);
       reject(new Error(`${command} ${args.join(' ')} did not end in time\n${stdout}\n${stderr}`));
-    }, options.timeout ?? 60_000);
+    }, options.timeout ?? 120_000);
     child.once('error', (error) => {
       clearTimeout(timer);
       reject(error);
@@ -49,7 +49,7 @@ export function runCommand(command: string, args: readonly string[], options: Co
 }
 
 /** Asks until `attempt` gives something other than undefined, or throws what it last threw. `timeout` in milliseconds. */
-export async function eventually<T>(what: string, attempt: () => Promise<T | undefined>, timeout = 30_000, pause = 100): Promise<T> {
+export async function eventually<T>(what: string, attempt: () => Promise<T | undefined>, timeout = 90_000, pause = 100): Promise<T> {
   const deadline = performance.now() + timeout;
   let reason = '';
   for (;;) {

@@ -117,11 +117,12 @@ export function playKubelet(client: Client, clock: Clock, log: Logger): Runnable
     if (!hasReason(error, 'NotFound') && !hasReason(error, 'Conflict') && !isAbort(error)) throw error;
   };
   const act = async (pod: Pod): Promise<void> => {
-    const { name = '', namespace = '', uid = '', deletionTimestamp } = pod.metadata;
+    const { name = '', namespace = '', uid = '', resourceVersion, deletionTimestamp } = pod.metadata;
     if ((pod.spec.nodeName ?? '') === '') return;
     if (deletionTimestamp !== undefined) {
       await client.delete(pods, { name, namespace }, { gracePeriodSeconds: 0, preconditions: { uid } }).catch(ignore);
     } else if (pod.status?.phase === 'Pending') {
+      // Of the object as it was seen: who has changed it meanwhile is seen next, and is not overwritten.
       address++;
       const podIP = `10.42.${address >> 8}.${address & 255}`;
       const status = {
@@ -130,7 +131,9 @@ export function playKubelet(client: Client, clock: Clock, log: Logger): Runnable
         podIPs: [{ ip: podIP }],
         conditions: ['Ready', 'ContainersReady'].map((type) => ({ type, status: 'True', lastTransitionTime: formatTime(clock.now()) })),
       };
-      await client.patch(pods, { name, namespace }, 'strategic', { metadata: { uid }, status }, { subresource: 'status' }).catch(ignore);
+      await client
+        .patch(pods, { name, namespace }, 'strategic', { metadata: { uid, resourceVersion }, status }, { subresource: 'status' })
+        .catch(ignore);
     }
   };
   return {
@@ -149,8 +152,8 @@ export function playKubelet(client: Client, clock: Clock, log: Logger): Runnable
   };
 }
 
-/** Asks until the answer is what `isRight` wants, at most ten seconds; gives the last answer, which the test then judges. */
-export async function eventually<T>(ask: () => Promise<T>, isRight: (answer: T) => boolean, limit = 10_000): Promise<T> {
+/** Asks until the answer is what `isRight` wants, at most a minute; gives the last answer, which the test then judges. */
+export async function eventually<T>(ask: () => Promise<T>, isRight: (answer: T) => boolean, limit = 60_000): Promise<T> {
   const end = performance.now() + limit;
   for (;;) {
     const answer = await ask();

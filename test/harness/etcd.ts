@@ -11,7 +11,7 @@ import { freePorts } from './ports.ts';
 
 /** Another etcd than Debian's may be tried with BERTH_TEST_ETCD (its etcdctl stands beside it). */
 const binary = process.env.BERTH_TEST_ETCD ?? '/usr/bin/etcd';
-const startTimeout = 30_000;
+const startTimeout = 90_000;
 
 /** Why tests on etcd cannot run here; undefined when they can. */
 export function missingForEtcd(): string | undefined {
@@ -78,7 +78,7 @@ export async function startTestEtcd(options: TestEtcdOptions = {}): Promise<Test
         '--initial-advertise-peer-urls',
         `http://127.0.0.1:${ports[2 * index + 1]}`,
       ],
-      ...['--initial-cluster', peers, '--heartbeat-interval', '50', '--election-timeout', '500'],
+      ...['--initial-cluster', peers, '--heartbeat-interval', '100', '--election-timeout', '1000'],
       ...secure,
       ...(options.flags ?? []),
     ]),

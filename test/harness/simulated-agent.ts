@@ -82,9 +82,9 @@ export async function makeJoinToken(server: RunningServer, lifetime = 600_000): 
   return formatJoinToken({ id, secret, authorityHash: authorityHash(server.authority.certificatePem) });
 }
 
-/** Looks again and again, for at most ten seconds. */
+/** Looks again and again, for at most a minute. */
 export async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;

@@ -72,7 +72,7 @@ export class Stacks {
     }
     const result = await this.#cluster().berth(['apply', ...(project.args ?? ['-f', 'compose.yaml'])], {
       cwd: folder,
-      timeout: 150_000,
+      timeout: 230_000,
       ...(project.env === undefined ? {} : { env: project.env }),
       ...(project.input === undefined ? {} : { input: project.input }),
     });

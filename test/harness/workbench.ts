@@ -18,7 +18,7 @@ export interface Workbench {
   /** Creates a pod. */
   create(name: string, spec: PodSpec, metadata?: Pod['metadata']): Promise<Pod>;
   find(name: string): Promise<Pod | undefined>;
-  /** The pod as soon as `holds` gives true; the last one seen is in the error otherwise. 60 s unless given. */
+  /** The pod as soon as `holds` gives true; the last one seen is in the error otherwise. 120 s unless given. */
   until(name: string, what: string, holds: (pod: Pod) => boolean, timeout?: number): Promise<Pod>;
   ready(name: string): Promise<Pod>;
   /** Creates a pod and gives it when it is ready. */
@@ -54,7 +54,7 @@ export async function openWorkbench(cluster: TestCluster, namespace = 'default')
     namespace,
     create: (name, spec, metadata) => client.create(pods, { metadata: { ...metadata, name, namespace }, spec }),
     find: (name) => client.find(pods, key(name)),
-    async until(name, what, holds, timeout = 60_000) {
+    async until(name, what, holds, timeout = 120_000) {
       let last: Pod | undefined;
       try {
         return await eventually(
@@ -82,7 +82,7 @@ export async function openWorkbench(cluster: TestCluster, namespace = 'default')
     },
     async remove(name, gracePeriodSeconds) {
       await client.delete(pods, key(name), gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds });
-      await eventually(`pod ${name} is gone`, async () => ((await client.find(pods, key(name))) === undefined ? true : undefined), 60_000);
+      await eventually(`pod ${name} is gone`, async () => ((await client.find(pods, key(name))) === undefined ? true : undefined), 120_000);
     },
     tryExec: (name, ...command) => cluster.berth(['exec', '-n', namespace, name, '--', ...command]),
     async exec(name, ...command) {
@@ -103,7 +103,7 @@ export async function openWorkbench(cluster: TestCluster, namespace = 'default')
         lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? '';
       return items.toSorted((a, b) => time(a).localeCompare(time(b)));
     },
-    event: (name, reason, message = /^/, timeout = 30_000) =>
+    event: (name, reason, message = /^/, timeout = 90_000) =>
       eventually(
         `an event ${reason} of ${name} that says ${message}`,
         async () => {

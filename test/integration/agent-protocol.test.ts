@@ -45,7 +45,7 @@ beforeAll(async () => {
     components: { scheduler: false, controllers: false },
   });
   client = server.client();
-}, 30_000);
+});
 afterEach(async () => {
   for (const agent of running.splice(0)) await agent.stop();
 });
@@ -103,7 +103,7 @@ describe('an agent and a server', () => {
     await client.delete(pods, { namespace: 'default', name: 'web' }, { gracePeriodSeconds: 1 });
     await until('the pod is gone', async () => (await client.find(pods, { namespace: 'default', name: 'web' })) === undefined);
     expect(agent.machine.containers.size + agent.machine.sandboxes.size).toBe(0);
-  }, 20_000);
+  });
 
   test('logs come through the tunnel; following ends with the container', async () => {
     await joined('logs');
@@ -112,7 +112,7 @@ describe('an agent and a server', () => {
     expect(await fetchLog('once', 'follow=true')).toEqual({ code: 200, body: 'done\n' });
     expect(await fetchLog('once', 'container=nope')).toMatchObject({ code: 400 });
     expect(await fetchLog('once', 'previous=true')).toMatchObject({ code: 400 });
-  }, 20_000);
+  });
 
   test('a pod starts as soon as the config map that it waits for appears', async () => {
     await joined('config');
@@ -126,7 +126,7 @@ describe('an agent and a server', () => {
     );
     await client.create(configMaps, { metadata: { name: 'settings', namespace: 'default' }, data: { a: 'b' } });
     await untilPod(client, 'configured', isRunning);
-  }, 20_000);
+  });
 
   test('an agent that is started again keeps every container', async () => {
     const agent = await joined('again');
@@ -139,7 +139,7 @@ describe('an agent and a server', () => {
     const after = await untilPod(client, 'steady', isRunning);
     expect(after.status?.containerStatuses?.[0]?.containerID).toBe(before.status?.containerStatuses?.[0]?.containerID);
     expect(agent.machine.containers.size).toBe(1);
-  }, 20_000);
+  });
 
   test('a wrong token, an old one, another cluster, and a name that another machine has are refused with what to do', async () => {
     const good = await makeJoinToken(server);
@@ -152,7 +152,7 @@ describe('an agent and a server', () => {
     await expect(refusal('stranger', { token: elsewhere })).rejects.toThrow('does not belong to the cluster of this token');
     await joined('taken');
     await expect(refusal('taken', { token: good, home: join(folder, 'elsewhere') })).rejects.toThrow('choose another name');
-  }, 20_000);
+  });
 
   test('of two agents of one node the newer has the session, and both keep what runs', async () => {
     const agent = await joined('twin');
@@ -162,5 +162,5 @@ describe('an agent and a server', () => {
     agentOf('twin', { machine: agent.machine });
     await until('the node is still ready', async () => (await untilNodeReady(client, 'twin')) !== undefined);
     expect(agent.machine.containers.size).toBe(1);
-  }, 20_000);
+  });
 });

@@ -2,12 +2,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pods } from '#api/shapes/resources';
 import { startCluster, type TestCluster } from '#server/testing';
 import { installedVersions, type Kubectl, useKubectl } from '../harness/kubectl.ts';
-
-jest.setTimeout(60_000);
 
 let cluster: TestCluster;
 let folder: string;

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { configMaps, events, pods, stacks } from '#api/shapes/resources';
 import { systemClock } from '#base/clock';
 import { silentLogger } from '#base/logging';
@@ -11,8 +11,6 @@ import { hurriedClock, runBerth } from '../harness/command-line.ts';
 import { type CommandResult, eventually } from '../harness/commands.ts';
 import { playKubelet } from '../harness/control-plane.ts';
 import { type Kubectl, useKubectl } from '../harness/kubectl.ts';
-
-jest.setTimeout(60_000);
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-command-line-'));
 const stopKubelet = new AbortController();
@@ -66,13 +64,13 @@ beforeAll(async () => {
     metadata: { name: 'plain', namespace: 'default', labels: { b: '2', a: '1' } },
     data: { answer: 'yes', number: '0440', time: '12:30' },
   });
-}, 120_000);
+});
 
 afterAll(async () => {
   stopKubelet.abort();
   await cluster.stop();
   rmSync(folder, { recursive: true, force: true });
-}, 30_000);
+});
 
 describe('what it prints is what kubectl prints', () => {
   /** Ages differ by when they are asked. */

@@ -69,12 +69,12 @@ function lifecycleTests(): void {
   beforeAll(async () => {
     own = await startPrivateContainerd(2);
     runtime = new CriRuntime({ endpoint: own.containerd.endpoint, instance: 'node-1' });
-  }, 60_000);
+  });
 
   afterAll(async () => {
     runtime?.close();
     await own?.close();
-  }, 60_000);
+  });
 
   test('a second start takes up the one that runs', async () => {
     const pid = pidOf(own.containerd);
@@ -123,7 +123,7 @@ function lifecycleTests(): void {
       await runtime.stopSandbox(sandbox);
       await runtime.removeSandbox(sandbox);
     }
-  }, 60_000);
+  });
 
   test('the end of the agent is not its end', async () => {
     const stop = new AbortController();
@@ -139,7 +139,7 @@ function lifecycleTests(): void {
     await own.containerd.start(AbortSignal.timeout(20_000));
     expect(pidOf(own.containerd)).not.toBe(pid);
     expect(readFileSync(own.containerd.layout.configuration, 'utf8')).toContain(pauseImageReference);
-  }, 30_000);
+  });
 
   test('the pause program reaps what its pod leaves, and the pause image counts as pinned', async () => {
     expect((await runtime.imageStatus(pauseImageReference))?.pinned).toBe(true);
@@ -162,7 +162,7 @@ function lifecycleTests(): void {
       await runtime.stopSandbox(sandbox);
       await runtime.removeSandbox(sandbox);
     }
-  }, 20_000);
+  });
 }
 
 function imageTests(): void {
@@ -175,7 +175,7 @@ function imageTests(): void {
     folder = mkdtempSync(join(tmpdir(), 'berth-images-'));
     own = await startPrivateContainerd(3);
     runtime = new CriRuntime({ endpoint: own.containerd.endpoint, instance: 'node-1' });
-  }, 60_000);
+  });
 
   afterEach(async () => {
     await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
@@ -186,7 +186,7 @@ function imageTests(): void {
     await own?.close();
     removeCgroups('berth-test');
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   const load = (archive: string | Uint8Array): Promise<readonly string[]> => loadImage({ socket: own.containerd.layout.socket, archive });
 
@@ -226,7 +226,7 @@ function imageTests(): void {
       archive: await buildImageArchive({ reference: 'berth.local/x:1', entries: [] }),
     });
     await expect(loading).rejects.toMatchObject({ code: 'Unavailable', message: expect.stringContaining('none.sock') });
-  }, 20_000);
+  });
 
   /** A registry with one image, over plain HTTP, that the node reaches as `registry.test`. */
   async function registry(options: { readonly password?: string; readonly slow?: boolean } = {}): Promise<void> {
@@ -301,14 +301,14 @@ function imageTests(): void {
     const half = progress.find(({ doneBytes, totalBytes }) => doneBytes > 1 << 20 && totalBytes > 4 << 20);
     expect(half).toBeDefined();
     await runtime.removeImage(id);
-  }, 20_000);
+  });
 
   test('a pull that nobody wants any more ends', async () => {
     await registry({ slow: true });
     const stop = new AbortController();
     const pulling = runtime.pullImage('registry.test/things:1', { signal: stop.signal, onProgress: () => stop.abort() });
     await expect(pulling).rejects.toMatchObject({ name: 'AbortError' });
-  }, 20_000);
+  });
 
   test('a registry that wants a password: right, wrong and none', async () => {
     await registry({ password: 'secret' });
@@ -318,14 +318,14 @@ function imageTests(): void {
     await expect(pull({ username: 'user', password: 'wrong' })).rejects.toMatchObject({ code: 'Unauthenticated' });
     await pull({ username: 'user', password: 'secret' });
     await runtime.removeImage('registry.test/things:1');
-  }, 30_000);
+  });
 
   test('an image that the registry has not, a registry that is not there, a name that is none', async () => {
     await registry();
     await expect(runtime.pullImage('registry.test/nothing:1', { signal: never })).rejects.toMatchObject({ code: 'NotFound' });
     await expect(runtime.pullImage('127.0.0.1:9/things:1', { signal: never })).rejects.toMatchObject({ code: 'Unavailable' });
     await expect(runtime.pullImage('Not A Name', { signal: never })).rejects.toMatchObject({ code: 'InvalidArgument' });
-  }, 30_000);
+  });
 
   test('a home with a long path works, and goes away without a trace', async () => {
     const home = join(folder, 'a-long-name-'.repeat(10));
@@ -338,7 +338,7 @@ function imageTests(): void {
     }
     expect(existsSync(containerd.layout.folder)).toBe(false);
     expect(existsSync(containerd.layout.socket)).toBe(false);
-  }, 60_000);
+  });
 
   test('one that cannot start says why, with the end of its log', async () => {
     const home = join(folder, 'broken');
@@ -358,5 +358,5 @@ function imageTests(): void {
       binaries: { ...findContainerdBinaries(), containerd: '/no/such/containerd' },
     });
     await expect(missing.start(AbortSignal.timeout(20_000))).rejects.toThrow(/\/no\/such\/containerd/);
-  }, 30_000);
+  });
 }

@@ -13,7 +13,7 @@ if (missing === undefined) {
     etcd = await startTestEtcd();
     // Behind a prefix and ahead of etcd's own revisions: then no key and no revision is by chance the same on both sides.
     await carryOnEtcd({ endpoints: etcd.endpoints, prefix }, { above: 5_000_000_000 });
-  }, 60_000);
+  });
   afterAll(() => etcd.stop());
   describeBackend('the etcd backend', async (options) => ({
     backend: await openEtcd({ endpoints: etcd.endpoints, prefix, ...options }),

@@ -77,7 +77,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((backend) => backend.close()));
   await proxy?.close();
   await etcd?.stop();
-}, 60_000);
+});
 
 const missing = missingForEtcd();
 const describeOnEtcd = missing === undefined ? describe : describe.skip;
@@ -100,7 +100,7 @@ describeOnEtcd(`etcd${missing === undefined ? '' : ` (${missing})`}: a watch`, (
     expect(relay.cuts).toBeGreaterThanOrEqual(3);
     expect(watch.events.map((event) => event.revision)).toEqual(Array.from({ length: 6_000 }, (_, index) => before + 1 + index));
     expect(new Set(watch.events.map((event) => event.key)).size).toBe(6_000);
-  }, 120_000);
+  });
 
   test('never splits a revision, although etcd sends it in several fragments', async () => {
     await start();
@@ -122,7 +122,7 @@ describeOnEtcd(`etcd${missing === undefined ? '' : ` (${missing})`}: a watch`, (
       if (revision >= last) stop.abort();
     }
     expect([...seen.values()]).toEqual([9, 9, 9, 9]);
-  }, 60_000);
+  });
 
   test('of keys that nobody writes is told how far the store is', async () => {
     await start({ flags: ['--experimental-watch-progress-notify-interval', '1s'] });
@@ -132,7 +132,7 @@ describeOnEtcd(`etcd${missing === undefined ? '' : ` (${missing})`}: a watch`, (
     await watch.reach(await put(backend, '/busy/a', 'x'));
     expect(watch.events).toEqual([]);
     await watch.stop();
-  }, 60_000);
+  });
 
   test('of everything that begins behind writes of others hears how far the store is', async () => {
     await start();
@@ -142,7 +142,7 @@ describeOnEtcd(`etcd${missing === undefined ? '' : ` (${missing})`}: a watch`, (
     const watch = follow(backend, '/berth/', before);
     await watch.reach(last);
     await watch.stop();
-  }, 60_000);
+  });
 
   test('from the very revision of a compaction gives all that follows, whatever was written there', async () => {
     await start();
@@ -160,7 +160,7 @@ describeOnEtcd(`etcd${missing === undefined ? '' : ` (${missing})`}: a watch`, (
       expect(watch.events.map((event) => event.revision)).toEqual([last]);
       await expect(follow(backend, '/at/', revision - 1).reach(last)).rejects.toMatchObject({ compactRevision: revision });
     }
-  }, 60_000);
+  });
 
   test('whose place was compacted while etcd was away ends with the oldest revision that works', async () => {
     await start();
@@ -174,7 +174,7 @@ describeOnEtcd(`etcd${missing === undefined ? '' : ` (${missing})`}: a watch`, (
     await direct.compact(oldest);
     proxy = await startTcpProxy(etcd?.members[0]?.port ?? 0, relay.port);
     await expect(watch.reach(oldest)).rejects.toMatchObject({ name: 'CompactedError', compactRevision: oldest });
-  }, 60_000);
+  });
 });
 
 describeOnEtcd('etcd: writes', () => {
@@ -233,7 +233,7 @@ describeOnEtcd('etcd: writes', () => {
     expect((await direct.list('/berth/_/store/writers/')).items).toHaveLength(1);
     await backend.close();
     expect((await direct.list('/berth/_/store/writers/')).items).toEqual([]);
-  }, 120_000);
+  });
 
   test('that were acknowledged are there after kill -9, and those in flight are settled when etcd is back', async () => {
     const { members } = await start();
@@ -263,7 +263,7 @@ describeOnEtcd('etcd: writes', () => {
     await watch.stop();
     expect(new Map(watch.events.map((event) => [event.key, event.revision]))).toEqual(acknowledged);
     expect(watch.events).toHaveLength(acknowledged.size);
-  }, 120_000);
+  });
 
   test('wait for a disk that is slow for 10 s, and nothing ends', async () => {
     const { members } = await start();
@@ -281,7 +281,7 @@ describeOnEtcd('etcd: writes', () => {
     await watch.reach(Math.max(...revisions));
     await watch.stop();
     expect(watch.events).toHaveLength(21);
-  }, 120_000);
+  });
 });
 
 describeOnEtcd('etcd: a space that is used up', () => {
@@ -307,7 +307,7 @@ describeOnEtcd('etcd: a space that is used up', () => {
     control('alarm', 'disarm');
     await watch.reach(await put(backend, '/full/a', 'small'));
     await watch.stop();
-  }, 60_000);
+  });
 });
 
 describeOnEtcd('etcd: a cluster of three', () => {
@@ -337,7 +337,7 @@ describeOnEtcd('etcd: a cluster of three', () => {
       ...(item === undefined ? [] : ['/quorum/one']),
       '/quorum/again',
     ]);
-  }, 120_000);
+  });
 
   test('is read as it is now, whichever member is asked', async () => {
     const { endpoints } = await start({ members: 3 });
@@ -350,7 +350,7 @@ describeOnEtcd('etcd: a cluster of three', () => {
       expect(Buffer.from((await reader.get('/linear/a')).item?.value ?? []).toString()).toBe(`${round}`);
       expect((await reader.list('/linear/')).items[0]?.revision).toBe(revision);
     }
-  }, 120_000);
+  });
 });
 
 describeOnEtcd('etcd: history', () => {
@@ -372,7 +372,7 @@ describeOnEtcd('etcd: history', () => {
     await expect(backend.get('/back/a')).rejects.toThrow(/^etcd has gone back from revision .*"berth store restore"/);
     await expect(put(backend, '/back/a', 'x')).rejects.toBeInstanceOf(ClosedError);
     await expect(watch.reach(Number.MAX_SAFE_INTEGER)).rejects.toBeInstanceOf(ClosedError);
-  }, 60_000);
+  });
 
   test('is carried on after a restore: the same incarnation, far higher revisions, and nothing from before', async () => {
     const { endpoints } = await start();
@@ -400,7 +400,7 @@ describeOnEtcd('etcd: history', () => {
     const moved = await open();
     expect(moved.incarnation).toBe('of another');
     expect(await moved.revision()).toBeGreaterThan(3_000_000_000);
-  }, 60_000);
+  });
 
   test('of a later format is refused', async () => {
     const { control } = await start();
@@ -408,5 +408,5 @@ describeOnEtcd('etcd: history', () => {
     await expect(open()).rejects.toThrow(
       'the store in etcd has the format 2 and this version of Berth reads 1: use the version that wrote it',
     );
-  }, 60_000);
+  });
 });

@@ -48,7 +48,7 @@ describeOnEtcd(`etcd over TLS${missing === undefined ? '' : ` (${missing})`}`, (
     await writeFile(paths.certificate, pki.serving.certificate);
     await writeFile(paths.key, pki.serving.privateKey);
     etcd = await startTestEtcd({ tls: paths, flags: ['--client-cert-auth'] });
-  }, 60_000);
+  });
   afterAll(async () => {
     await etcd.stop();
     await rm(folder, { recursive: true });
@@ -59,7 +59,7 @@ describeOnEtcd(`etcd over TLS${missing === undefined ? '' : ` (${missing})`}`, (
     const options = { certificateAuthority: pki.authority.certificatePem, certificate: client.certificate, key: client.privateKey };
     await works(await open({ ...options, endpoints: etcd.endpoints }), '/berth/a');
     await works(await open({ ...options, endpoints: etcd.endpoints.map((url) => url.replace('127.0.0.1', 'localhost')) }), '/berth/b');
-  }, 60_000);
+  });
 
   test('is refused where the certificate is not for the address, not trusted, or missing', async () => {
     const client = await pki.issueClient('berth', []);
@@ -78,7 +78,7 @@ describeOnEtcd(`etcd over TLS${missing === undefined ? '' : ` (${missing})`}`, (
     expect(messages[1]).toMatch(/does not answer/);
     expect(messages[2]).toMatch(/127\.0\.0\.2/);
     expect(messages[3]).toBe('a certificate for etcd and its key come together');
-  }, 60_000);
+  });
 });
 
 describeOnEtcd('etcd with authentication', () => {
@@ -99,7 +99,7 @@ describeOnEtcd('etcd with authentication', () => {
     ]) {
       etcd.control(...words);
     }
-  }, 60_000);
+  });
   afterAll(() => etcd.stop());
 
   test('works as a user who may read and write under the prefix alone, also after its tokens are gone', async () => {
@@ -123,7 +123,7 @@ describeOnEtcd('etcd with authentication', () => {
     await watched;
     expect(keys).toEqual(['/berth/b', '/berth/c']);
     await backend.compact(await backend.revision());
-  }, 60_000);
+  });
 
   test('refuses a wrong password, no user, and a user who may not, with what to do', async () => {
     const refused = async (options: Partial<EtcdOptions>): Promise<string> =>
@@ -135,7 +135,7 @@ describeOnEtcd('etcd with authentication', () => {
     expect(await refused({})).toMatch(/user name is empty; it wants a user: --etcd-user/);
     expect(await refused({ user: 'stranger', password: 'stranger' })).toMatch(/permission denied; the user needs a role/);
     expect(await refused({ ...user, prefix: '/elsewhere' })).toMatch(/permission denied/);
-  }, 60_000);
+  });
 });
 
 test('what an endpoint and a prefix must be is said', async () => {

@@ -5,14 +5,11 @@ import { type ClientHttp2Session, constants } from 'node:http2';
 import { connect as tcpConnect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createAuthority, generatePrivateKey, issueCertificate, type KeyPair } from '#apiserver/auth/certificates';
 import type { Logger, LogLevel } from '#base/logging';
 import { startCluster, type TestCluster } from '#server/testing';
 import { ask, metric, openBody, openSession, openSockets, replyOf, until } from './raw-client.ts';
-
-// For machines that have other things to do as well.
-jest.setTimeout(60_000);
 
 const collection = '/api/v1/namespaces/default/configmaps';
 const records: { readonly level: LogLevel; readonly message: string }[] = [];
@@ -32,7 +29,7 @@ afterAll(async () => {
   session.destroy();
   await until(0, openSockets);
   await cluster.stop();
-}, 30_000);
+});
 
 /** What stays after all that a test did: its one session, both ends of it. */
 async function nothingIsLeft(): Promise<void> {
@@ -83,7 +80,7 @@ test('headers and bodies that come drop by drop hold up nobody', async () => {
   for (const socket of slow) socket.destroy();
   for (const body of bodies) body.close(constants.NGHTTP2_CANCEL);
   await nothingIsLeft();
-}, 60_000);
+});
 
 test('malformed requests are answered with 400 and their connections closed', async () => {
   for (const text of [
@@ -106,7 +103,7 @@ test('malformed requests are answered with 400 and their connections closed', as
     await answer;
   }
   await nothingIsLeft();
-}, 60_000);
+});
 
 test('streams that are reset or half closed, and connections that break, leave nothing', async () => {
   const broken = openSession(cluster.connection);
@@ -129,7 +126,7 @@ test('streams that are reset or half closed, and connections that break, leave n
   await new Promise((resolve) => void watching.once('data', resolve));
   watching.destroy();
   await nothingIsLeft();
-}, 60_000);
+});
 
 test('a failed handshake is noted once, and its connection closed', async () => {
   const { port } = cluster.server;
@@ -145,7 +142,7 @@ test('a failed handshake is noted once, and its connection closed', async () => 
     expect(await until(before + 1, notes)).toBe(before + 1);
   }
   await nothingIsLeft();
-}, 60_000);
+});
 
 test('a certificate that has ended, begins later or is of others is answered with 401', async () => {
   const folder = join(dirname(cluster.kubeconfig), 'pki');
@@ -176,4 +173,4 @@ test('a certificate that has ended, begins later or is of others is answered wit
     client.destroy();
   }
   await nothingIsLeft();
-}, 60_000);
+});

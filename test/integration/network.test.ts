@@ -110,7 +110,7 @@ function defineTests(): void {
       runPod('web2'),
       runPod('client', ['default/hello_front']),
     ]);
-  }, 120_000);
+  });
 
   afterAll(async () => {
     await network?.close();
@@ -120,7 +120,7 @@ function defineTests(): void {
     removeCgroups('berth-network-test');
     ip('netns', 'delete', outsideNamespace);
     rmSync(home, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   /** A pod that serves its name and its client's address at /cgi-bin/who, on port 80. */
   async function runPod(name: string, networks: readonly string[] = []): Promise<RunningPod> {
@@ -233,7 +233,7 @@ function defineTests(): void {
     const seen = new Set<string>();
     for (let attempt = 0; attempt < 60 && seen.size < 2; attempt++) seen.add(await get(client, '10.43.0.10'));
     expect([...seen].toSorted()).toEqual([`web1 ${client.address}`, `web2 ${client.address}`]);
-  }, 30_000);
+  });
 
   test('the node itself reaches a service, with and without a default route', async () => {
     await apply([service('web', '10.43.0.10')], [slice('web', [web1])]);
@@ -288,14 +288,14 @@ function defineTests(): void {
     for (let attempt = 0; attempt < 10; attempt++) expect(await get(client, '10.43.0.10')).toMatch(/^web1 /);
     await apply([service('web', '10.43.0.10')], [slice('web', [ending(web2)])]);
     expect(await get(client, '10.43.0.10')).toMatch(/^web2 /);
-  }, 20_000);
+  });
 
   test('with affinity a client stays with its endpoint', async () => {
     await apply([service('web', '10.43.0.10', { sessionAffinity: 'ClientIP' })], [slice('web', [web1, web2])]);
     const seen = new Set<string>();
     for (let attempt = 0; attempt < 12; attempt++) seen.add(await get(client, '10.43.0.10'));
     expect(seen.size).toBe(1);
-  }, 20_000);
+  });
 
   test('a host port of a pod answers', async () => {
     const open: NetworkPod = { ...web2, hostPorts: [{ protocol: 'tcp', containerPort: 80, hostPort: 8_123, hostAddress: '' }] };
@@ -381,7 +381,7 @@ function defineTests(): void {
     expect(await inPod(client, 'nslookup', 'hello-web.default.svc.cluster.local')).toContain(web1.address);
     expect(await inPod(client, 'nslookup', '10.43.0.30')).toContain('api.default.svc.cluster.local');
     expect(await inPod(client, 'nslookup', 'nowhere.example')).toContain('failed');
-  }, 30_000);
+  });
 
   test('while the agent is away rules go on, and the next one takes them up', async () => {
     const published = service('web', '10.43.0.10', { type: 'LoadBalancer', ports: [{ port: 8080 }] });
@@ -434,5 +434,5 @@ function defineTests(): void {
     if (findProgram('iptables') !== undefined) expect(execFileSync('iptables', ['-S'], { encoding: 'utf8' })).not.toContain('berth');
     await removeContainerd({ home, clock: systemClock });
     await removeNetwork(home);
-  }, 60_000);
+  });
 }

@@ -103,7 +103,7 @@ describe('a quota', () => {
     } finally {
       await other.stop();
     }
-  }, 20_000);
+  });
 
   test('counts what pods ask for, wants them to say it, and lets go of those that have ended', async () => {
     await quota({ hard: { pods: '5', 'requests.cpu': '1', 'limits.memory': '1Gi' } });
@@ -143,7 +143,7 @@ describe('a quota', () => {
         (count) => count === 6,
       ),
     ).toBe(6);
-  }, 20_000);
+  });
 
   test('is about services and claims that grow, too', async () => {
     await quota({ hard: { 'services.nodeports': '1', 'requests.storage': '3Gi' } });

@@ -127,4 +127,4 @@ test('a stack comes up in order, rolls when a content changes, is pruned, and go
   } finally {
     await cluster.stop();
   }
-}, 60_000);
+});

@@ -54,12 +54,12 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
       logs = mkdtempSync(join(tmpdir(), 'berth-runtime-'));
       under = await create();
       runtime = under.runtime;
-    }, 60_000);
+    });
 
     afterAll(async () => {
       await under?.close();
       rmSync(logs, { recursive: true, force: true });
-    }, 60_000);
+    });
 
     function sandboxConfig(overrides: Partial<SandboxConfig> = {}): SandboxConfig {
       uid++;
@@ -235,7 +235,7 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
       } finally {
         stop.abort();
       }
-    }, 20_000);
+    });
 
     test('stopping asks first and kills after the grace period', async () => {
       const stop = new AbortController();
@@ -252,7 +252,7 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
       } finally {
         stop.abort();
       }
-    }, 20_000);
+    });
 
     test('stopping a sandbox ends what runs in it', async () => {
       const stop = new AbortController();
@@ -267,7 +267,7 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
       } finally {
         stop.abort();
       }
-    }, 20_000);
+    });
 
     test('a program that does not exist fails at the start, by name', async () => {
       await withSandbox(async (sandbox, config) => {
@@ -299,7 +299,7 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
         expect(await outcome).toMatchObject({ code: 'DeadlineExceeded' });
         await expect(runtime.execSync(id, under.commands.missing, 10_000)).rejects.toMatchObject({ code: 'NotFound' });
       });
-    }, 20_000);
+    });
 
     test('figures name the container they are of', async () => {
       await withSandbox(async (sandbox, config) => {
@@ -320,7 +320,7 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
       expect(await runtime.imageStatus(under.missingImage)).toBeUndefined();
       const pulling = runtime.pullImage(under.missingImage, { signal: never });
       await expect(pulling).rejects.toMatchObject({ name: 'RuntimeError', code: expect.stringMatching(/NotFound|Unavailable/) });
-    }, 60_000);
+    });
 
     test("another agent's driver on the same runtime sees and is told nothing of ours", async () => {
       await withSandbox(async (sandbox, config) => {

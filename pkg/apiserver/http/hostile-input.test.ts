@@ -1,5 +1,5 @@
 /** Whatever a client sends, what reads it gives a value or a StatusError, and soon. */
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { encodeProtobuf } from '#api/protobuf/envelope';
 import { StatusError } from '#base/errors';
@@ -9,9 +9,6 @@ import { parseResourcePath } from './path.ts';
 import { decodeProtobufBody } from './protobuf.ts';
 import { flag, parseDeleteOptions, parseListOptions, parseWatchOptions, parseWriteOptions } from './query.ts';
 import { parseIncludeObject } from './table.ts';
-
-// For machines that have other things to do as well.
-jest.setTimeout(60_000);
 
 const seeded = { seed: 20_260_101, numRuns: 400 };
 /** Generous: a stall takes seconds, a busy machine does not. */

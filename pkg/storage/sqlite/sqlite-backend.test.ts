@@ -111,7 +111,7 @@ describe('the file of the sqlite backend', () => {
     expect(items).toHaveLength(100);
     for (const item of items) expect(Buffer.from(item.value).toString().startsWith('999 ')).toBe(true);
     await sweepAndClose(path, backend, 100, 12_000_000);
-  }, 60_000);
+  });
 
   test('gets room back from deleted keys', async () => {
     const backend = await openSqlite({ path });
@@ -121,7 +121,7 @@ describe('the file of the sqlite backend', () => {
     if (!result.committed) throw new Error('not committed');
     await backend.compact(result.revision);
     await sweepAndClose(path, backend, 0, 10_000_000);
-  }, 60_000);
+  });
 });
 
 /**

@@ -75,7 +75,7 @@ describe('events of a runtime that is not containerd', () => {
     expect(await next()).toEqual({ type: 'ContainerExited', id: 'ours' });
     stop.abort();
     expect((await events.next()).done).toBe(true);
-  }, 20_000);
+  });
 
   test('a runtime that is not there is Unavailable', async () => {
     runtime = new CriRuntime({ endpoint: `unix://${join(folder, 'none.sock')}`, instance: 'node-1' });
