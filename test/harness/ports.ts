@@ -5,13 +5,13 @@ const range = { first: 12_000, count: 16_000 };
 
 const given = new Set<number>();
 
-/** Ports that nobody listens on just now, on any address of this machine; none is given twice in one process. */
+/** Ports that nobody listens on just now, on any address of this machine, nor on the one after each; none is given twice in one process. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   while (ports.length < count) {
     const port = range.first + Math.floor(Math.random() * range.count);
-    if (given.has(port) || !(await isFree(port))) continue;
-    given.add(port);
+    if (given.has(port) || given.has(port + 1) || !(await isFree(port)) || !(await isFree(port + 1))) continue;
+    given.add(port).add(port + 1);
     ports.push(port);
   }
   return ports;

@@ -111,6 +111,10 @@ describe('a quota', () => {
       'pods "a" is forbidden: failed quota: q: must specify limits.memory for: main; requests.cpu for: main',
     );
     expect(await refused(() => pod('a', { requests: { cpu: '600m' }, limits: { memory: '256Mi' } }))).toBe('');
+    await eventually(
+      () => client.get(pods, { namespace, name: 'a' }),
+      ({ status }) => status?.phase === 'Running',
+    );
     expect(await used(({ pods: count }) => count === '1')).toEqual({ pods: '1', 'requests.cpu': '600m', 'limits.memory': '256Mi' });
     expect(await refused(() => pod('b', { requests: { cpu: '500m' }, limits: { memory: '2Gi' } }))).toBe(
       'pods "b" is forbidden: exceeded quota: q, requested: limits.memory=2Gi,requests.cpu=500m, used: limits.memory=256Mi,requests.cpu=600m, limited: limits.memory=1Gi,requests.cpu=1',
@@ -176,10 +180,12 @@ describe('a limit range', () => {
       metadata: { name: 'l', namespace },
       spec: { limits: [{ type: 'Container', max: { cpu: '2' }, default: { memory: '128Mi' }, defaultRequest: { cpu: '100m' } }] },
     });
-    const made = await eventually(
-      () => pod('a').catch(() => client.get(pods, { namespace, name: 'a' })),
+    const draft = { metadata: { name: 'a', namespace }, spec: { containers: [{ name: 'main', image: 'x' }] } };
+    await eventually(
+      () => client.create(pods, draft, { dryRun: true }),
       ({ spec }) => spec.containers[0]?.resources?.limits !== undefined,
     );
+    const made = await pod('a');
     expect(made.spec.containers[0]?.resources).toEqual({
       limits: { cpu: '2', memory: '128Mi' },
       requests: { cpu: '100m', memory: '128Mi' },

@@ -28,7 +28,8 @@ async function apply(client: Client, plan: ApplyPlan): Promise<void> {
   }
   const present = await client.find(stacks, { name: 'hello', namespace });
   if (present === undefined) await client.create(stacks, plan.stack);
-  else await client.update(stacks, { ...present, spec: plan.stack.spec });
+  // A patch, since the controller writes the same object.
+  else await client.patch(stacks, { name: 'hello', namespace }, 'json', [{ op: 'replace', path: '/spec', value: plan.stack.spec }]);
 }
 
 /** Plays the node: what is made gets ready, one-shots end, what is deleted goes. */
@@ -52,7 +53,7 @@ function fate(pod: Pod): NonNullable<Pod['status']> {
 }
 
 async function until(client: Client, condition: () => Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 400; turn++) {
+  for (let turn = 0; turn < 2400; turn++) {
     await playNode(client).catch(() => undefined);
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
@@ -112,9 +113,15 @@ test('a stack comes up in order, rolls when a content changes, is pruned, and go
     expect([second['hello-web-1'], second['hello-web-2']]).not.toEqual([first['hello-web-1'], first['hello-web-2']]);
 
     await apply(client, await planOf('services: {web: {image: web, restart: always}}', ''));
-    await until(client, async () => (await phase(3)) === 'Healthy' && Object.keys(await uids()).length === 1);
-    const names = (await client.list(services, { namespace })).items.map(({ metadata }) => metadata.name);
-    expect(names.filter((name) => name?.startsWith('hello'))).toEqual(['hello-web']);
+    const names = async (): Promise<string[]> =>
+      (await client.list(services, { namespace })).items
+        .map(({ metadata }) => metadata.name ?? '')
+        .filter((name) => name.startsWith('hello'));
+    await until(
+      client,
+      async () => (await phase(3)) === 'Healthy' && Object.keys(await uids()).length === 1 && (await names()).length === 1,
+    );
+    expect(await names()).toEqual(['hello-web']);
 
     await client.delete(stacks, { name: 'hello', namespace });
     await until(
