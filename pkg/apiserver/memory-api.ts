@@ -10,12 +10,19 @@ import { Store } from '#storage/store';
 import { WatchCache } from '#storage/watch-cache';
 import type { AdmissionStep } from './admission/admission.ts';
 import { createAdmissionSteps } from './admission/index.ts';
+import { generatePrivateKey } from './auth/certificates.ts';
+import { TokenAuthenticator } from './auth/token-authenticator.ts';
+import { TokenSigner } from './auth/token-signer.ts';
 import { createAuthorizers } from './authorization/index.ts';
 import { boundPodsOf } from './bound-pods.ts';
 import { indexers } from './indexers.ts';
 import { createLocalTransport } from './local-transport.ts';
 import { authenticatedGroup, mastersGroup, type UserInfo } from './request-context.ts';
+import { subresourceHandlers } from './verbs/subresources/index.ts';
+import { serviceAccountToken } from './verbs/subresources/service-account-token.ts';
 import { Verbs } from './verbs/verbs.ts';
+import { virtualResources } from './verbs/virtual/index.ts';
+import { tokenReview } from './verbs/virtual/token-review.ts';
 import type { VirtualResource } from './verbs/virtual/virtual-resource.ts';
 
 export interface MemoryApiOptions {
@@ -49,13 +56,15 @@ export function startMemoryApi(options: MemoryApiOptions = {}): MemoryApi {
   const cache = new WatchCache({ backend, clock, indexers });
   const store = new Store(backend, cache);
   const admission = [...createAdmissionSteps({ ...options, backend, cache }), ...(options.moreAdmission ?? [])];
+  const signer = new TokenSigner({ privateKey: generatePrivateKey(), issuer: 'https://kubernetes.default.svc.cluster.local', clock });
   const verbs = new Verbs({
     store,
     clock,
     admission,
     indexers,
     registry: options.registry ?? kindRegistry,
-    ...(options.virtualResources === undefined ? {} : { virtualResources: options.virtualResources }),
+    subresources: [...subresourceHandlers, serviceAccountToken(signer)],
+    virtualResources: [...(options.virtualResources ?? virtualResources), tokenReview(new TokenAuthenticator({ signer, cache, clock }))],
     authorizers: createAuthorizers(boundPodsOf(cache)),
   });
   const stop = new AbortController();

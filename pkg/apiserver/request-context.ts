@@ -19,6 +19,11 @@ export interface RequestContext {
 export const mastersGroup = 'system:masters';
 /** The group of everyone who has shown who they are. */
 export const authenticatedGroup = 'system:authenticated';
+/** Who has shown nothing; only to be impersonated, for nobody is served without credentials. */
+export const anonymousUser = 'system:anonymous';
+export const unauthenticatedGroup = 'system:unauthenticated';
 export const nodesGroup = 'system:nodes';
+/** Of all service accounts; with `:` and a namespace, of those of that namespace. */
+export const serviceAccountsGroup = 'system:serviceaccounts';
 /** A node's user name is this and the node's name. */
 export const nodeUserPrefix = 'system:node:';

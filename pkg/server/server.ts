@@ -10,6 +10,8 @@ import { kindRegistry } from '#api/kinds/index';
 import type { KindRegistry } from '#api/registry';
 import { createAdmissionSteps } from '#apiserver/admission/index';
 import { type CertificateAuthority, type KeyPair, openPki, type PkiOptions, servingHosts } from '#apiserver/auth/pki';
+import { TokenAuthenticator } from '#apiserver/auth/token-authenticator';
+import { TokenSigner } from '#apiserver/auth/token-signer';
 import { createAuthorizers } from '#apiserver/authorization/index';
 import { bootstrap } from '#apiserver/bootstrap';
 import { boundPodsOf } from '#apiserver/bound-pods';
@@ -20,10 +22,13 @@ import { indexers } from '#apiserver/indexers';
 import { createLocalTransport } from '#apiserver/local-transport';
 import { NodeUsages } from '#apiserver/node-usage';
 import { authenticatedGroup, mastersGroup, type UserInfo } from '#apiserver/request-context';
+import { subresourceHandlers } from '#apiserver/verbs/subresources/index';
+import { serviceAccountToken } from '#apiserver/verbs/subresources/service-account-token';
 import { createVerbObserver } from '#apiserver/verbs/verb-metrics';
 import { Verbs } from '#apiserver/verbs/verbs';
 import { virtualResources } from '#apiserver/verbs/virtual/index';
 import { resourceMetrics } from '#apiserver/verbs/virtual/resource-metrics';
+import { tokenReview } from '#apiserver/verbs/virtual/token-review';
 import { type Clock, systemClock } from '#base/clock';
 import { StatusError } from '#base/errors';
 import { aborted, type Runnable, runAll } from '#base/lifecycle';
@@ -126,6 +131,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       connector?.connect(...call) ??
       Promise.reject(new StatusError('ServiceUnavailable', 'the server is starting, nodes cannot be reached yet')),
   };
+  const signer = new TokenSigner({ privateKey: pki.tokenKey, issuer: `https://kubernetes.default.svc.${domain}`, clock });
+  const authenticator = new TokenAuthenticator({ signer, cache, clock });
   const verbs = new Verbs({
     store: new Store(backend, cache),
     registry: options.registry ?? kindRegistry,
@@ -133,7 +140,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     authorizers,
     clock,
     indexers,
-    virtualResources: [...virtualResources, ...resourceMetrics(new NodeUsages(nodes, clock))],
+    subresources: [...subresourceHandlers, serviceAccountToken(signer)],
+    virtualResources: [...virtualResources, tokenReview(authenticator), ...resourceMetrics(new NodeUsages(nodes, clock))],
     observer: createVerbObserver(registry, cache),
   });
   const clientFor = (user: UserInfo): Client => createClient(createLocalTransport(verbs, user, { clock }));
@@ -188,6 +196,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const face = createApiServer({
       verbs,
       authorizers,
+      tokens: { signer, authenticator },
       connector: components.connector,
       certificate: pki.serving,
       clientAuthority: pki.authority.certificatePem,

@@ -6,10 +6,16 @@ export const serviceAccount = defineKind<ServiceAccount>({
   group: '',
   kind: 'ServiceAccount',
   description: 'Whom a pod acts as.',
-  support: 'stored only',
-  supportNote: 'no tokens are made yet',
-  // Every namespace has one; it is a pod's tokens that are missed, and a pod that asks for them is warned.
-  warnings: undefined,
+  support: 'acted on',
+  supportNote: 'tokens are made on request (`kubectl create token`); none is put into pods yet',
+  subresources: [
+    {
+      name: 'token',
+      kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+      typeName: 'authentication.v1.TokenRequest',
+      verbs: ['create'],
+    },
+  ],
   columns: tableColumns<ServiceAccount>([
     nameColumn,
     { name: 'Secrets', type: 'string', description: 'How many secrets it names.', cell: (object) => object.secrets?.length ?? 0 },

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { StatusError } from '#base/errors';
 import { type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
-import { authenticatedGroup, type UserInfo } from '../request-context.ts';
+import { anonymousUser, authenticatedGroup, serviceAccountsGroup, type UserInfo, unauthenticatedGroup } from '../request-context.ts';
 
 /** Whether any header says so: cheap, because it is asked of every request. */
 export function asksToImpersonate(headers: IncomingHttpHeaders): boolean {
@@ -38,16 +38,33 @@ export async function impersonate(user: UserInfo, headers: IncomingHttpHeaders, 
       name: named,
       ...(subresource === undefined ? {} : { subresource }),
     });
-  await may('', 'users', name);
+  const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name);
+  if (account === null) await may('', 'users', name);
+  else
+    await mustBeAllowed(authorizers, {
+      user,
+      verb: 'impersonate',
+      group: '',
+      resource: 'serviceaccounts',
+      namespace: account[1]!,
+      name: account[2]!,
+    });
   for (const group of groups) await may('', 'groups', group);
   if (uid !== undefined) await may('authentication.k8s.io', 'uids', uid);
   for (const [key, values] of extra) for (const value of values) await may('authentication.k8s.io', 'userextras', value, key);
   return {
     name,
-    groups: [...new Set([...groups, authenticatedGroup])],
+    groups: groupsOf(name, account?.[1], groups),
     ...(uid === undefined ? {} : { uid }),
     ...(extra.length === 0 ? {} : { extra: Object.fromEntries(extra) }),
   };
+}
+
+/** Those that come with the name are only added where none were asked for. */
+function groupsOf(name: string, namespace: string | undefined, asked: readonly string[]): string[] {
+  if (name === anonymousUser) return asked.length > 0 ? [...asked] : [unauthenticatedGroup];
+  const own = namespace === undefined || asked.length > 0 ? [] : [serviceAccountsGroup, `${serviceAccountsGroup}:${namespace}`];
+  return [...new Set([...asked, ...own, ...(asked.includes(unauthenticatedGroup) ? [] : [authenticatedGroup])])];
 }
 
 function one(value: string | string[] | undefined): string | undefined {

@@ -1,6 +1,6 @@
 /**
  * The cluster's certificates, kept in one folder (keys 0600): the authority, the API server's own certificate, and the
- * administrator's. Made at the first start, read at the next ones, made anew when the server's names change or an end is near.
+ * administrator's; and the key that signs tokens. Made at the first start, read at the next ones, made anew when the server's names change or an end is near.
  * Invariant: the authority is never replaced by itself, because every node trusts it; a lost key is an error that says so.
  */
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
@@ -38,6 +38,8 @@ export interface Pki {
   readonly serving: KeyPair;
   /** CN `berth-admin`, O `system:masters`. */
   readonly admin: KeyPair;
+  /** Signs the tokens of service accounts: PKCS#8 PEM, EC P-256. All servers of a cluster must have the same. */
+  readonly tokenKey: string;
   /** A client certificate with a fresh key for a part that runs as its own process. */
   issueClient(commonName: string, organizations: readonly string[]): Promise<KeyPair>;
 }
@@ -56,7 +58,7 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
   await chmod(directory, 0o700);
   const authority = await openAuthority(directory, clock);
   const hosts = [...new Set(options.hosts)];
-  const [serving, admin] = await Promise.all([
+  const [serving, admin, tokenKey] = await Promise.all([
     openPair(directory, 'server', authority, clock, { commonName: 'berth-apiserver', organizations: [], hosts, usages: ['server'] }),
     openPair(directory, 'admin', authority, clock, {
       commonName: 'berth-admin',
@@ -64,12 +66,14 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
       hosts: [],
       usages: ['client'],
     }),
+    openTokenKey(directory),
   ]);
   const issue = (key: KeyObject, commonName: string, organizations: readonly string[]): string =>
     issueCertificate(authority, key, { commonName, organizations, hosts: [], usages: ['client'], ...validity(clock) });
   return {
     serving,
     admin,
+    tokenKey,
     authority: {
       certificatePem: authority.certificate,
       async issueNodeCertificate(signingRequestPem, nodeName) {
@@ -121,6 +125,22 @@ async function openAuthority(directory: string, clock: Clock): Promise<KeyPair> 
   // A key with no certificate is what a start that was cut short leaves: nothing has been signed with it.
   const made = createAuthority('berth-ca', clock.now() - allowedSkew, clock.now() + authorityLife);
   await writePair(directory, 'ca', made);
+  return made;
+}
+
+async function openTokenKey(directory: string): Promise<string> {
+  const path = join(directory, 'sa.key');
+  const present = await readOptional(path);
+  if (present !== undefined) {
+    try {
+      createPublicKey(present);
+      return present;
+    } catch (error) {
+      throw new Error(`${path} is no private key: restore it, or remove it and make the tokens of service accounts anew`, { cause: error });
+    }
+  }
+  const made = generatePrivateKey();
+  await writeAtomically(path, made, 0o600);
   return made;
 }
 

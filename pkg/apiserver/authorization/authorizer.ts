@@ -33,10 +33,22 @@ export type Action = ResourceAction | PathAction;
 
 export type Decision = { readonly allowed: true; readonly reason: string } | { readonly allowed: false };
 
+/** What a user may do, as `kubectl auth can-i --list` shows it. */
+export interface Rules {
+  readonly resourceRules: readonly {
+    readonly verbs: readonly string[];
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+  }[];
+  readonly nonResourceRules: readonly { readonly verbs: readonly string[]; readonly nonResourceURLs: readonly string[] }[];
+}
+
 /** Gives the reason for which it allows the action, or undefined where it has no opinion. */
 export interface Authorizer {
   readonly name: string;
   authorize(action: Action): string | undefined | Promise<string | undefined>;
+  /** All that it allows the user; undefined: nothing. `untold`: something that depends on more than rules can say. */
+  rules(user: UserInfo): Rules | 'untold' | undefined;
 }
 
 /** Asks the authorizers in order; the first that allows decides. */

@@ -26,6 +26,7 @@ export function nodeAuthorizer(boundPods: BoundPods): Authorizer {
       if (node === undefined) return undefined;
       return (await isOwn(action, node, boundPods)) ? 'it is what the node itself needs' : undefined;
     },
+    rules: (user) => (nodeNameOf(user) === undefined ? undefined : 'untold'),
   };
 }
 

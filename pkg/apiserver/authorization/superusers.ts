@@ -1,4 +1,4 @@
-import { mastersGroup } from '../request-context.ts';
+import { mastersGroup, type UserInfo } from '../request-context.ts';
 import type { Authorizer } from './authorizer.ts';
 
 const components = /^system:(kube-scheduler$|kube-controller-manager$|apiserver$|controller:.|berth:.)/;
@@ -6,8 +6,16 @@ const components = /^system:(kube-scheduler$|kube-controller-manager$|apiserver$
 /** The administrators' group, and the server's own components, which act with no narrower rights until RBAC comes. */
 export const superusers: Authorizer = {
   name: 'superusers',
-  authorize: ({ user }) => {
-    if (user.groups.includes(mastersGroup)) return `the group ${mastersGroup} may do everything`;
-    return components.test(user.name) ? 'a component of the control plane' : undefined;
-  },
+  authorize: ({ user }) => reasonFor(user),
+  rules: (user) => (reasonFor(user) === undefined ? undefined : everything),
 };
+
+const everything = {
+  resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
+  nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
+};
+
+function reasonFor(user: UserInfo): string | undefined {
+  if (user.groups.includes(mastersGroup)) return `the group ${mastersGroup} may do everything`;
+  return components.test(user.name) ? 'a component of the control plane' : undefined;
+}

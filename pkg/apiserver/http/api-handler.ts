@@ -15,6 +15,7 @@ import type { UserInfo } from '../request-context.ts';
 import { Exchange, type Request } from './exchange.ts';
 import type { FlowControl } from './flow-control.ts';
 import { checkHealth, type HealthCheck } from './health.ts';
+import { discoveryPath, type IssuerPages, keySetPath } from './issuer-pages.ts';
 import { negotiate, notAcceptable, parseAccept } from './media-type.ts';
 import type { ApiMetrics } from './metrics.ts';
 import { isNodePage, type NodePages } from './node-pages.ts';
@@ -37,6 +38,7 @@ export interface ApiHandlerOptions {
   readonly podStreams: PodStreams;
   readonly discovery: Discovery;
   readonly openApi: OpenApi;
+  readonly issuerPages: IssuerPages | undefined;
   readonly version: VersionInfo;
   readonly metrics: ApiMetrics;
   readonly flowControl: FlowControl;
@@ -122,7 +124,7 @@ export class ApiHandler {
   }
 
   async #user(request: Request): Promise<UserInfo> {
-    const user = this.#options.authenticator.authenticate(request);
+    const user = await this.#options.authenticator.authenticate(request);
     return asksToImpersonate(request.headers) ? impersonate(user, request.headers, this.#options.authorizers) : user;
   }
 
@@ -182,7 +184,7 @@ export class ApiHandler {
 
   async #plain(exchange: Exchange, root: string, rest: string): Promise<void> {
     if (exchange.method !== 'GET') throw methodNotAllowed();
-    const { discovery, version, scrape } = this.#options;
+    const { discovery, version, scrape, issuerPages } = this.#options;
     switch (root) {
       case 'version':
         if (rest !== '') break;
@@ -197,6 +199,13 @@ export class ApiHandler {
       case 'openapi':
         await this.#openApi(exchange, rest);
         return;
+      case '.well-known':
+      case 'openid': {
+        const page = issuerPages?.find(exchange.path, exchange.header('host') ?? exchange.header(':authority') ?? '');
+        if (page === undefined) break;
+        await sendBytes(exchange.response, 200, page.contentType, page.bytes, { gzip: false, headers: page.headers });
+        return;
+      }
       case 'api':
         if (rest === '') await this.#discover(exchange, 'api');
         else await this.#document(exchange, discovery.resources('', rest));
@@ -316,7 +325,8 @@ export class ApiHandler {
       `/${endpoint}`,
       ...health[endpoint].map((check) => `/${endpoint}/${check.name}`),
     ]);
-    return ['/api', '/apis', ...versions, ...checks, '/metrics', '/openapi/v2', '/openapi/v3', '/version'].toSorted();
+    const pages = [discoveryPath, keySetPath, '/metrics', '/openapi/v2', '/openapi/v3', '/version'];
+    return ['/api', '/apis', ...versions, ...checks, ...pages].toSorted();
   }
 }
 

@@ -7,6 +7,8 @@ import type { Logger } from '#base/logging';
 import type { NodeConnector } from '#client/node-connector';
 import { Authenticator } from '../auth/authenticate.ts';
 import type { KeyPair } from '../auth/pki.ts';
+import type { TokenAuthenticator } from '../auth/token-authenticator.ts';
+import type { TokenSigner } from '../auth/token-signer.ts';
 import type { Authorizer } from '../authorization/authorizer.ts';
 import { type DiscoveredResource, Discovery } from '../discovery/discovery.ts';
 import { OpenApi } from '../openapi/openapi.ts';
@@ -17,6 +19,7 @@ import { ApiHandler } from './api-handler.ts';
 import { defaultLimits, FairQueue } from './fair-queue.ts';
 import { FlowControl, registerFlowMetrics } from './flow-control.ts';
 import type { HealthCheck } from './health.ts';
+import { IssuerPages } from './issuer-pages.ts';
 import { ApiMetrics } from './metrics.ts';
 import { NodePages } from './node-pages.ts';
 import { PodStreams } from './pod-streams.ts';
@@ -28,6 +31,8 @@ import { versionInfo } from './version.ts';
 export interface CreateApiServerOptions {
   readonly verbs: Verbs;
   readonly authorizers: readonly Authorizer[];
+  /** Of service accounts; without them no token is accepted. */
+  readonly tokens?: { readonly signer: TokenSigner; readonly authenticator: TokenAuthenticator };
   readonly connector: NodeConnector;
   readonly certificate: KeyPair;
   /** PEM of the authority that signed the clients' certificates. */
@@ -69,7 +74,8 @@ export function createApiServer(options: CreateApiServerOptions): ApiServer {
   });
   const handler = new ApiHandler({
     nodePages: new NodePages(options.connector, authorizers),
-    authenticator: new Authenticator(clock),
+    authenticator: new Authenticator(clock, options.tokens?.authenticator),
+    issuerPages: options.tokens && new IssuerPages(options.tokens.signer),
     authorizers,
     resources,
     handler: new ResourceHandler({ verbs, metrics, flowControl, clock, stopping: stopping.signal }),

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { StatusError } from '#base/errors';
+import { isTokenProtocol } from '../auth/authenticate.ts';
 
 /** Channel protocols over WebSocket that runtimes speak. */
 const webSocketProtocols = new Set(['v4.channel.k8s.io', 'channel.k8s.io', 'v4.base64.channel.k8s.io', 'base64.channel.k8s.io']);
@@ -18,7 +19,7 @@ const withheld = new Set(['authorization', 'cookie']);
 export function checkUpgrade(request: IncomingMessage): void {
   const upgrade = (request.headers.upgrade ?? '').toLowerCase();
   if (upgrade === 'websocket') {
-    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim());
+    const offered = offeredProtocols(request.headers['sec-websocket-protocol'] ?? '');
     if (offered.some((protocol) => webSocketProtocols.has(protocol))) return;
     throw new StatusError(
       'BadRequest',
@@ -30,12 +31,22 @@ export function checkUpgrade(request: IncomingMessage): void {
   }
 }
 
+/** Those of a `Sec-WebSocket-Protocol` header that are no credentials. */
+function offeredProtocols(header: string): string[] {
+  return header
+    .split(',')
+    .map((protocol) => protocol.trim())
+    .filter((protocol) => protocol !== '' && !isTokenProtocol(protocol));
+}
+
 /** The upgrade request as the client sent it, but for credentials. */
 export function upgradeRequestBytes(request: IncomingMessage): Buffer {
   const lines = [`${request.method ?? 'POST'} ${request.url ?? '/'} HTTP/1.1`];
   for (let at = 0; at + 1 < request.rawHeaders.length; at += 2) {
     const name = request.rawHeaders[at]!;
-    if (!withheld.has(name.toLowerCase())) lines.push(`${name}: ${request.rawHeaders[at + 1]!}`);
+    const value = request.rawHeaders[at + 1]!;
+    if (name.toLowerCase() === 'sec-websocket-protocol') lines.push(`${name}: ${offeredProtocols(value).join(', ')}`);
+    else if (!withheld.has(name.toLowerCase())) lines.push(`${name}: ${value}`);
   }
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }

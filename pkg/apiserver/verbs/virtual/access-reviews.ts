@@ -7,6 +7,7 @@ import type {
   NonResourceAttributes,
   ResourceAttributes,
   SelfSubjectAccessReview,
+  SelfSubjectRulesReview,
   SubjectAccessReview,
 } from '#api/shapes/types/authorization-v1';
 import { StatusError } from '#base/errors';
@@ -45,21 +46,20 @@ export const localSubjectAccessReview: VirtualResource = {
   },
 };
 
-/** Until RBAC, rules cannot be listed one by one: who may everything is told so, and everyone is told that the list is not complete. */
+/** What the caller may, by every authorizer that can tell it; incomplete where one of them cannot. */
 export const selfSubjectRulesReview: VirtualResource = {
   type: selfSubjectRulesReviews,
-  create: async (parts, context, request) => {
-    const review = read<KubernetesObject & { spec: { namespace?: string } }>(selfSubjectRulesReviews, request);
-    const everything = { user: context.user, verb: '*', group: '*', resource: '*', namespace: review.spec.namespace ?? 'default' };
-    const all = (await decide(parts.authorizers, everything)).allowed;
+  create: async (parts, { user }, request) => {
+    const review = read<SelfSubjectRulesReview>(selfSubjectRulesReviews, request);
+    if ((review.spec.namespace ?? '') === '') throw new StatusError('BadRequest', 'no namespace on request');
+    const all = parts.authorizers.map((authorizer) => authorizer.rules(user));
+    const told = all.flatMap((rules) => (rules === undefined || rules === 'untold' ? [] : [rules]));
     const status = {
-      resourceRules: all ? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] : [],
-      nonResourceRules: [
-        { verbs: all ? ['*'] : ['get'], nonResourceURLs: all ? ['*'] : ['/api', '/api/*', '/apis', '/apis/*', '/openapi/*', '/version'] },
-      ],
-      incomplete: !all,
+      resourceRules: told.flatMap((rules) => rules.resourceRules),
+      nonResourceRules: told.flatMap((rules) => rules.nonResourceRules),
+      incomplete: all.includes('untold'),
     };
-    return new MadeObject(deepFreeze({ ...review, status }));
+    return new MadeObject(deepFreeze(structuredClone({ ...review, status })));
   },
 };
 

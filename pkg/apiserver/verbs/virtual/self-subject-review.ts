@@ -2,6 +2,7 @@ import { deepFreeze } from '#api/freeze';
 import type { ResourceType } from '#api/object';
 import { selfSubjectReviews } from '#api/shapes/resources';
 import { formatTime } from '#base/clock';
+import type { UserInfo } from '../../request-context.ts';
 import { MadeObject } from '../answer.ts';
 import { decodeOptionsOf } from '../decode-options.ts';
 import { decodeAs } from '../served-resource.ts';
@@ -18,14 +19,18 @@ function reviewOf(type: ResourceType): VirtualResource {
     type,
     create: async (parts, { user }, request) => {
       const { object } = decodeAs(type, 'authentication.v1.SelfSubjectReview', request.object, decodeOptionsOf(request.options));
-      const userInfo = {
-        username: user.name,
-        groups: [...user.groups],
-        ...(user.uid === undefined ? {} : { uid: user.uid }),
-        ...(user.extra === undefined ? {} : { extra: structuredClone(user.extra) }),
-      };
       const metadata = { creationTimestamp: formatTime(parts.clock.now()) };
-      return new MadeObject(deepFreeze({ ...object, metadata, status: { userInfo } }));
+      return new MadeObject(deepFreeze({ ...object, metadata, status: { userInfo: userInfoOf(user) } }));
     },
+  };
+}
+
+/** As reviews tell it. */
+export function userInfoOf(user: UserInfo): object {
+  return {
+    username: user.name,
+    groups: [...user.groups],
+    ...(user.uid === undefined ? {} : { uid: user.uid }),
+    ...(user.extra === undefined ? {} : { extra: structuredClone(user.extra) }),
   };
 }
