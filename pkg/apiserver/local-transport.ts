@@ -7,6 +7,7 @@ import type { KubernetesObject } from '#api/object';
 import { type Clock, systemClock } from '#base/clock';
 import { isAbort } from '#base/lifecycle';
 import type { ApiRequest, Transport, WatchEvent, WatchRequest } from '#client/transport';
+import type { Compare } from '#storage/backend';
 import type { RequestContext, UserInfo } from './request-context.ts';
 import type { ServedList } from './verbs/answer.ts';
 import type { Verbs } from './verbs/verbs.ts';
@@ -15,6 +16,8 @@ export interface LocalTransportOptions {
   readonly clock?: Clock;
   /** Takes the warnings that come with answers; they are dropped unless given. */
   readonly warn?: (text: string, request: ApiRequest) => void;
+  /** Every write is refused (ServiceUnavailable) once this does not hold any more: a leader's. */
+  readonly fence?: Compare;
 }
 
 /** Milliseconds of parsing after which others are let run. */
@@ -26,7 +29,7 @@ export function createLocalTransport(verbs: Verbs, user: UserInfo, options: Loca
       signal?.throwIfAborted();
       const warn = (text: string): void => options.warn?.(text, request);
       const context: RequestContext = { user, warn, ...(signal === undefined ? {} : { signal }) };
-      const answer = await untilAborted(verbs.send(context, request), signal);
+      const answer = await untilAborted(verbs.send(context, request, options.fence), signal);
       switch (answer.type) {
         case 'object':
           return answer.object.object;

@@ -243,3 +243,26 @@ describe('delete', () => {
     await store.get(pods, named('a'));
   });
 });
+
+describe('a store that is fenced', () => {
+  test('writes while the fence is as it was, and nothing once it is not', async () => {
+    const fenceKey = internalKey('leaders', 'a');
+    const put = async (): Promise<number> => {
+      const result = await backend.commit({ compare: [], ops: [{ type: 'put', key: fenceKey, value: encodeJson({}) }] });
+      return result.committed ? result.revision : 0;
+    };
+    const former = store.fenced({ key: fenceKey, revision: await put() });
+    await former.create(pods, named('a'), pod('a'));
+    await former.update(pods, named('a'), ({ object }) => ({ object: label(object, '1') }));
+    const leader = store.fenced({ key: fenceKey, revision: await put() });
+    for (const write of [
+      () => former.create(pods, named('b'), pod('b')),
+      () => former.update(pods, named('a'), ({ object }) => ({ object: label(object, '2') })),
+      () => former.delete(pods, named('a')),
+    ]) {
+      await expect(write()).rejects.toMatchObject({ name: 'StatusError', reason: 'ServiceUnavailable' });
+    }
+    expect((await store.get(pods, named('a'))).object.metadata.labels).toEqual({ value: '1' });
+    await leader.delete(pods, named('a'));
+  });
+});

@@ -73,10 +73,17 @@ const maximumAttempts = 32;
 export class Store {
   readonly backend: Backend;
   readonly cache: WatchCache;
+  readonly #fence: Compare | undefined;
 
-  constructor(backend: Backend, cache: WatchCache) {
+  constructor(backend: Backend, cache: WatchCache, fence?: Compare) {
     this.backend = backend;
     this.cache = cache;
+    this.#fence = fence;
+  }
+
+  /** The same store for one who may write only as long as this holds: a leader. Each write after it no longer does throws `StatusError` ServiceUnavailable, and is not done. */
+  fenced(fence: Compare): Store {
+    return new Store(this.backend, this.cache, fence);
   }
 
   /** The object as of every acknowledged write. Throws `StatusError` NotFound. */
@@ -198,15 +205,22 @@ export class Store {
       if (!other.key.startsWith(internalPrefix))
         throw new RangeError(`a commit may hold one object only: ${other.key} cannot be written with ${key}`);
     }
+    const fence = this.#fence === undefined ? [] : [this.#fence];
     let result: CommitResult;
     try {
-      result = await this.backend.commit({ compare: [{ key, revision: expected }, ...extraCompares], ops: [op, ...(extra.ops ?? [])] });
+      result = await this.backend.commit({
+        compare: [{ key, revision: expected }, ...extraCompares, ...fence],
+        ops: [op, ...(extra.ops ?? [])],
+      });
     } catch (error) {
       if (error instanceof OutcomeUnknownError) return await this.#readBack(key, expected, op);
       throw unavailable(error);
     }
     if (result.committed) return { type: 'written', revision: result.revision };
     const [own, ...others] = result.current;
+    if (this.#fence !== undefined && (others.pop()?.revision ?? 0) !== this.#fence.revision) {
+      throw new StatusError('ServiceUnavailable', 'another server leads now: nothing was written');
+    }
     if ((own?.revision ?? 0) !== expected) return { type: 'conflict', current: own };
     throw new ExtraCompareError(
       extraCompares.filter((compare, index) => (others[index]?.revision ?? 0) !== compare.revision).map((compare) => compare.key),

@@ -2,11 +2,11 @@
  * The API's verbs over every kind, with no HTTP in them: authorize, decode, complete, admit, validate, store. Faces (HTTP, the local transport) turn what
  * they are given into an `ApiRequest` and an `Answer` into what they give. Nothing reaches the store but through here.
  */
-import { requiredFieldValue } from '#api/field-selector';
 import { groupResourceOf } from '#api/object';
 import type { KindRegistry } from '#api/registry';
 import type { Clock } from '#base/clock';
 import type { ApiRequest, WatchRequest } from '#client/transport';
+import type { Compare } from '#storage/backend';
 import type { Indexer } from '#storage/object-index';
 import type { Store } from '#storage/store';
 import { AdmissionChain, type AdmissionStep } from '../admission/admission.ts';
@@ -17,7 +17,7 @@ import { create } from './create.ts';
 import { remove } from './delete.ts';
 import { removeCollection } from './delete-collection.ts';
 import { get } from './get.ts';
-import { checkListNamespace, indexFor, list } from './list.ts';
+import { checkListNamespace, indexFor, list, namespaceOf } from './list.ts';
 import { authorize, type VerbObserver, type VerbParts } from './parts.ts';
 import { patch } from './patch.ts';
 import { planWatch } from './read-options.ts';
@@ -70,26 +70,27 @@ export class Verbs {
     return this.#parts.resources.registry;
   }
 
-  /** Throws `StatusError`. What is answered may be shared and is never changed. */
-  async send(context: RequestContext, request: ApiRequest): Promise<Answer> {
+  /** Throws `StatusError`. What is answered may be shared and is never changed. `fence`: nothing is written once it does not hold any more. */
+  async send(context: RequestContext, request: ApiRequest, fence?: Compare): Promise<Answer> {
     context.signal?.throwIfAborted();
+    const parts = fence === undefined ? this.#parts : { ...this.#parts, store: this.#parts.store.fenced(fence) };
     const virtual = this.virtualResources.find(({ type }) => sameResource(type, request.resource));
-    if (virtual !== undefined) return await answerVirtual(virtual, this.#parts, context, request);
+    if (virtual !== undefined) return await answerVirtual(virtual, parts, context, request);
     switch (request.verb) {
       case 'get':
-        return await get(this.#parts, context, request);
+        return await get(parts, context, request);
       case 'list':
-        return await list(this.#parts, context, request);
+        return await list(parts, context, request);
       case 'create':
-        return await create(this.#parts, this.#subresources, context, request);
+        return await create(parts, this.#subresources, context, request);
       case 'update':
-        return await update(this.#parts, context, request);
+        return await update(parts, context, request);
       case 'patch':
-        return await patch(this.#parts, context, request);
+        return await patch(parts, context, request);
       case 'delete':
-        return await remove(this.#parts, context, request);
+        return await remove(parts, context, request);
       case 'deletecollection':
-        return await removeCollection(this.#parts, context, request);
+        return await removeCollection(parts, context, request);
     }
   }
 
@@ -116,7 +117,7 @@ export class Verbs {
       const after = plan.after === 'now' ? cache.revision : plan.after;
       const source = await cache.resource(resource.stored).watch(
         {
-          namespace: request.namespace ?? requiredFieldValue(selection.fields, 'metadata.namespace'),
+          namespace: namespaceOf(resource, request, selection),
           after,
           index: indexFor(parts, resource, selection),
           ...(selection.isEverything ? {} : { filter: (event) => concerns(event, selection.matches) }),
