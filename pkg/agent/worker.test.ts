@@ -171,12 +171,13 @@ describe('a pod', () => {
     );
     await node.advanceUntil(() => node.container('missing')?.state?.waiting?.reason === 'ImagePullBackOff');
     await node.advanceUntil(() => node.container('broken')?.state?.waiting?.reason === 'RunContainerError');
+    await node.until(() => node.container('unset')?.state?.waiting?.reason === 'CreateContainerConfigError');
+    await node.until(() => node.container('never')?.state?.waiting?.reason === 'ErrImageNeverPull');
     expect(node.container('broken')?.state?.waiting?.message).toContain('executable file not found');
     expect(node.container('unset')?.state?.waiting).toEqual({
       reason: 'CreateContainerConfigError',
       message: 'configmap "settings" not found',
     });
-    expect(node.container('never')?.state?.waiting?.reason).toBe('ErrImageNeverPull');
     expect(node.reasons()).toEqual(expect.arrayContaining(['Pulling', 'Failed', 'BackOff']));
 
     node.give({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', namespace: 'default' } }, 'configmaps');
