@@ -8,7 +8,7 @@ import { ephemeralContainersSubresource, forbidEphemeralContainers } from '../po
 import { qosClassOf } from '../pod-spec/quality-of-service.ts';
 import { checkPodFields } from '../pod-spec/support.ts';
 import { validatePodStatusUpdate, validatePodUpdate } from '../pod-spec/update.ts';
-import { validatePodSpec } from '../pod-spec/validate.ts';
+import { validatePodAlone } from '../pod-spec/validate.ts';
 import type { Pod } from '../shapes/types/core-v1.ts';
 import { keepStatus, statusSubresource } from '../subresources.ts';
 
@@ -53,11 +53,17 @@ export const pod = defineKind<Pod>({
   beforeUpdate: keepStatus,
   validate: (object) => {
     const errors = new FieldErrors();
-    validatePodSpec(object.spec, 'spec', errors);
+    validatePodAlone(object, errors);
     checkPodFields(object.spec, 'spec', errors);
     return errors;
   },
-  validateCreate: forbidEphemeralContainers,
+  validateCreate: (object) => {
+    const errors = forbidEphemeralContainers(object);
+    if ((object.spec.nodeName ?? '') !== '' && (object.spec.schedulingGates ?? []).length > 0) {
+      errors.forbidden('spec.nodeName', 'cannot be set until all schedulingGates have been cleared');
+    }
+    return errors;
+  },
   validateUpdate: (object, old) => {
     const errors = new FieldErrors();
     validatePodUpdate(object, old, errors);

@@ -62,3 +62,8 @@ export function changes(name: string, fields: object, old: object): string[] {
 export function row(name: string, fields: object, metadata: object = {}): unknown[] {
   return [...served(name).kind.columns.cells(make(name, fields, metadata), now)];
 }
+
+/** What is found, cut to the length of what is wanted: the words after that do not matter. */
+export function startsOf(found: readonly string[], wanted: readonly string[]): string[] {
+  return found.map((fault, index) => fault.slice(0, wanted[index]?.length ?? fault.length));
+}

@@ -1,8 +1,8 @@
 /** Rules for environment variables and their sources. */
 import type { FieldErrors } from '../field-errors.ts';
-import { checkConfigKey, checkEnvironmentName, checkQualifiedName } from '../names.ts';
+import { checkConfigKey, checkDns1123Subdomain, checkEnvironmentName, checkQualifiedName } from '../names.ts';
+import { canonicalQuantity, parseQuantity } from '../quantity.ts';
 import type { Container, EnvVarSource, ObjectFieldSelector, ResourceFieldSelector } from '../shapes/types/core-v1.ts';
-import { requireName } from './checks.ts';
 
 const environmentFields = [
   'metadata.name',
@@ -19,6 +19,29 @@ const environmentFields = [
 /** Fields that files of downward API volumes can have. */
 export const volumeFields = ['metadata.annotations', 'metadata.labels', 'metadata.name', 'metadata.namespace', 'metadata.uid'];
 
+/** Fields that can be asked for by name at all; those of a map take a key. */
+const knownFields = new Set([
+  'metadata.annotations',
+  'metadata.labels',
+  'spec.restartPolicy',
+  'spec.schedulerName',
+  'status.phase',
+  ...environmentFields,
+]);
+const subscripted = new Set(['metadata.annotations', 'metadata.labels']);
+
+const resourceFields = [
+  'limits.cpu',
+  'limits.ephemeral-storage',
+  'limits.memory',
+  'requests.cpu',
+  'requests.ephemeral-storage',
+  'requests.memory',
+];
+const cpuDivisors = ['1m', '1'];
+const byteDivisors = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'];
+const divisibles: Readonly<Record<string, string>> = { memory: 'memory', ephemeral: 'local ephemeral storage', hugepages: 'hugepages' };
+
 const resourcePattern = /^(?:limits|requests)\.(?:cpu|memory|ephemeral-storage|hugepages-.+)$/;
 
 export function validateEnvironment(container: Container, path: string, errors: FieldErrors): void {
@@ -30,11 +53,16 @@ export function validateEnvironment(container: Container, path: string, errors: 
   }
   for (const [index, source] of (container.envFrom ?? []).entries()) {
     const at = `${path}.envFrom[${index}]`;
-    if (source.prefix !== undefined)
-      for (const fault of checkEnvironmentName(source.prefix)) errors.invalid(`${at}.prefix`, source.prefix, fault);
+    const { prefix = '' } = source;
+    if (prefix !== '') for (const fault of checkEnvironmentName(prefix)) errors.invalid(`${at}.prefix`, prefix, fault);
     const count = Number(source.configMapRef !== undefined) + Number(source.secretRef !== undefined);
-    if (source.configMapRef !== undefined) requireName(source.configMapRef.name, `${at}.configMapRef.name`, errors);
-    if (source.secretRef !== undefined) requireName(source.secretRef.name, `${at}.secretRef.name`, errors);
+    for (const field of ['configMapRef', 'secretRef'] as const) {
+      const reference = source[field];
+      if (reference === undefined) continue;
+      const { name = '' } = reference;
+      if (name === '') errors.required(`${at}.${field}.name`);
+      else for (const fault of checkDns1123Subdomain(name)) errors.invalid(`${at}.${field}.name`, name, fault);
+    }
     if (count === 0) errors.invalid(at, '', 'must specify one of: `configMapRef` or `secretRef`');
     if (count > 1) errors.invalid(at, '', 'may not have more than one field specified at a time');
   }
@@ -42,7 +70,7 @@ export function validateEnvironment(container: Container, path: string, errors: 
 
 function validateSource(source: EnvVarSource, hasValue: boolean, path: string, errors: FieldErrors): void {
   const count = Object.keys(source).length;
-  if (source.fieldRef !== undefined) validateFieldReference(source.fieldRef, environmentFields, true, `${path}.fieldRef`, errors);
+  if (source.fieldRef !== undefined) validateFieldReference(source.fieldRef, environmentFields, `${path}.fieldRef`, errors);
   if (source.resourceFieldRef !== undefined) validateResourceReference(source.resourceFieldRef, false, `${path}.resourceFieldRef`, errors);
   if (source.configMapKeyRef !== undefined) validateKeyReference(source.configMapKeyRef, `${path}.configMapKeyRef`, errors);
   if (source.secretKeyRef !== undefined) validateKeyReference(source.secretKeyRef, `${path}.secretKeyRef`, errors);
@@ -52,51 +80,49 @@ function validateSource(source: EnvVarSource, hasValue: boolean, path: string, e
 }
 
 function validateKeyReference(reference: { readonly name?: string; readonly key: string }, path: string, errors: FieldErrors): void {
-  requireName(reference.name, `${path}.name`, errors);
+  const { name = '' } = reference;
+  for (const fault of checkDns1123Subdomain(name)) errors.invalid(`${path}.name`, name, fault);
   if (reference.key === '') errors.required(`${path}.key`);
   else for (const fault of checkConfigKey(reference.key)) errors.invalid(`${path}.key`, reference.key, fault);
 }
 
 export function validateFieldReference(
-  reference: ObjectFieldSelector,
+  { apiVersion = '', fieldPath }: ObjectFieldSelector,
   supported: readonly string[],
-  allowsSubscript: boolean,
   path: string,
   errors: FieldErrors,
 ): void {
-  if (reference.apiVersion === '') errors.required(`${path}.apiVersion`);
-  if (reference.fieldPath === '') {
-    errors.required(`${path}.fieldPath`);
+  if (apiVersion === '' || fieldPath === '') {
+    errors.required(`${path}.${apiVersion === '' ? 'apiVersion' : 'fieldPath'}`);
     return;
   }
-  const subscript = /^(metadata\.(?:annotations|labels))\['(.*)'\]$/s.exec(reference.fieldPath);
-  if (subscript !== null) {
-    const key = subscript[2] ?? '';
-    for (const fault of checkQualifiedName(subscript[1] === 'metadata.annotations' ? key.toLowerCase() : key)) {
-      errors.invalid(`${path}.fieldPath`, key, fault);
-    }
-    if (!allowsSubscript) errors.invalid(`${path}.fieldPath`, reference.fieldPath, 'does not support subscript');
-  } else if (!supported.includes(reference.fieldPath)) {
-    errors.notSupported(`${path}.fieldPath`, reference.fieldPath, supported);
-  }
+  const at = `${path}.fieldPath`;
+  const subscript = /^([^[\]]*)\['(.*)'\]$/s.exec(fieldPath);
+  const [, field = fieldPath, key = ''] = subscript ?? [];
+  if (apiVersion !== 'v1') {
+    errors.invalid(at, fieldPath, `error converting fieldPath: unsupported pod version: ${apiVersion}`);
+  } else if (!knownFields.has(field) || (subscript !== null && !subscripted.has(field))) {
+    const detail = subscript === null ? `field label not supported: ${fieldPath}` : 'field label does not support subscript';
+    errors.invalid(at, fieldPath, `error converting fieldPath: ${detail}`);
+  } else if (subscript !== null) {
+    for (const fault of checkQualifiedName(field === 'metadata.annotations' ? key.toLowerCase() : key)) errors.invalid(path, key, fault);
+  } else if (!supported.includes(field)) errors.notSupported(at, field, supported);
 }
 
 export function validateResourceReference(
-  reference: ResourceFieldSelector,
+  { containerName = '', resource, divisor = '0' }: ResourceFieldSelector,
   needsContainer: boolean,
   path: string,
   errors: FieldErrors,
 ): void {
-  if (needsContainer && (reference.containerName ?? '') === '') errors.required(`${path}.containerName`);
-  if (reference.resource === '') errors.required(`${path}.resource`);
-  else if (!resourcePattern.test(reference.resource)) {
-    errors.notSupported(`${path}.resource`, reference.resource, [
-      'limits.cpu',
-      'limits.ephemeral-storage',
-      'limits.memory',
-      'requests.cpu',
-      'requests.ephemeral-storage',
-      'requests.memory',
-    ]);
+  if (needsContainer && containerName === '') errors.required(`${path}.containerName`);
+  else if (resource === '') errors.required(`${path}.resource`);
+  else if (!resourcePattern.test(resource)) errors.notSupported(`${path}.resource`, resource, resourceFields);
+  if (parseQuantity(divisor).nano === 0n) return;
+  const of = resource.slice(resource.indexOf('.') + 1);
+  const [name, divisors] = of === 'cpu' ? ['cpu', cpuDivisors] : [divisibles[of.replace(/-.*/, '')], byteDivisors];
+  if (name !== undefined && !divisors.includes(canonicalQuantity(divisor))) {
+    const list = of === 'cpu' ? '1m and 1' : byteDivisors.join(', ');
+    errors.invalid(`${path}.divisor`, resource, `only divisor's values ${list} are supported with the ${name} resource`);
   }
 }

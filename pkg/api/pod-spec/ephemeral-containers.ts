@@ -36,7 +36,6 @@ export const ephemeralContainersSubresource: Subresource<Pod> = {
 /** A pod begins without any. */
 export function forbidEphemeralContainers(pod: Pod): FieldErrors {
   const errors = new FieldErrors();
-  if ((pod.spec.ephemeralContainers ?? []).length > 0)
-    errors.forbidden(path, 'cannot be set on create: use kubectl debug once the pod runs');
+  if ((pod.spec.ephemeralContainers ?? []).length > 0) errors.forbidden(path, 'cannot be set on create');
   return errors;
 }

@@ -20,7 +20,7 @@ export function validateProbes(container: Container, path: string, errors: Field
 }
 
 function validateProbe(probe: Probe, succeedsOnce: boolean, path: string, errors: FieldErrors): void {
-  validateHandler(probe, path, errors);
+  validateHandler(probe, undefined, path, errors);
   requireNonNegative(probe.initialDelaySeconds, `${path}.initialDelaySeconds`, errors);
   requireNonNegative(probe.timeoutSeconds, `${path}.timeoutSeconds`, errors);
   requireNonNegative(probe.periodSeconds, `${path}.periodSeconds`, errors);
@@ -37,13 +37,14 @@ function validateProbe(probe: Probe, succeedsOnce: boolean, path: string, errors
   }
 }
 
-export function validateLifecycle(container: Container, path: string, errors: FieldErrors): void {
+/** `grace`: the pod's terminationGracePeriodSeconds. */
+export function validateLifecycle(container: Container, grace: number | undefined, path: string, errors: FieldErrors): void {
   const { postStart, preStop } = container.lifecycle ?? {};
-  if (postStart !== undefined) validateHandler(postStart, `${path}.lifecycle.postStart`, errors);
-  if (preStop !== undefined) validateHandler(preStop, `${path}.lifecycle.preStop`, errors);
+  if (postStart !== undefined) validateHandler(postStart, grace, `${path}.lifecycle.postStart`, errors);
+  if (preStop !== undefined) validateHandler(preStop, grace, `${path}.lifecycle.preStop`, errors);
 }
 
-function validateHandler(handler: Probe | LifecycleHandler, path: string, errors: FieldErrors): void {
+function validateHandler(handler: Probe | LifecycleHandler, grace: number | undefined, path: string, errors: FieldErrors): void {
   const { exec, httpGet, tcpSocket, grpc, sleep } = handler as Handlers;
   let count = 0;
   const isNext = (name: string): boolean => {
@@ -55,8 +56,8 @@ function validateHandler(handler: Probe | LifecycleHandler, path: string, errors
   if (tcpSocket !== undefined && isNext('tcpSocket')) validatePort(tcpSocket.port, `${path}.tcpSocket.port`, errors);
   if (grpc !== undefined && isNext('grpc'))
     for (const fault of checkPortNumber(grpc.port)) errors.invalid(`${path}.grpc.port`, grpc.port, fault);
-  if (sleep !== undefined && isNext('sleep') && sleep.seconds < 0) {
-    errors.invalid(`${path}.sleep.seconds`, sleep.seconds, 'must be greater than or equal to 0');
+  if (sleep !== undefined && isNext('sleep') && grace !== undefined && (sleep.seconds < 0 || sleep.seconds > grace)) {
+    errors.invalid(`${path}.sleep`, sleep.seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace})`);
   }
   if (count === 0) errors.required(path, 'must specify a handler type');
 }
@@ -65,11 +66,11 @@ function validateHttpGet(action: HTTPGetAction, path: string, errors: FieldError
   if ((action.path ?? '') === '') errors.required(`${path}.path`);
   validatePort(action.port, `${path}.port`, errors);
   requireOneOf(action.scheme, `${path}.scheme`, ['HTTP', 'HTTPS'], errors);
-  for (const [index, header] of (action.httpHeaders ?? []).entries()) {
-    if (!/^[-A-Za-z0-9]+$/.test(header.name)) {
+  for (const { name } of action.httpHeaders ?? []) {
+    if (!/^[-A-Za-z0-9]+$/.test(name)) {
       errors.invalid(
-        `${path}.httpHeaders[${index}].name`,
-        header.name,
+        `${path}.httpHeaders`,
+        name,
         "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
       );
     }

@@ -1,59 +1,111 @@
 /** Rules for a pod's volumes. */
 import type { FieldErrors } from '../field-errors.ts';
 import { checkDns1123Label } from '../names.ts';
+import { parseQuantity } from '../quantity.ts';
 import type { DownwardAPIVolumeFile, KeyToPath, ProjectedVolumeSource, Volume, VolumeProjection } from '../shapes/types/core-v1.ts';
-import { requireName, requireOneOf, validateDescendingPath, validateFileMode, validateQuantityNotNegative } from './checks.ts';
+import { requireName, requireOneOf, validateDescendingPath, validateFileMode } from './checks.ts';
 import { validateFieldReference, validateResourceReference, volumeFields } from './environment.ts';
+
+/** In the order in which Kubernetes looks for them: the first that a volume has is its source. */
+const sourceOrder = [
+  'emptyDir',
+  'hostPath',
+  'gitRepo',
+  'gcePersistentDisk',
+  'awsElasticBlockStore',
+  'secret',
+  'nfs',
+  'iscsi',
+  'glusterfs',
+  'flocker',
+  'persistentVolumeClaim',
+  'rbd',
+  'cinder',
+  'cephfs',
+  'quobyte',
+  'downwardAPI',
+  'fc',
+  'flexVolume',
+  'configMap',
+  'azureFile',
+  'vsphereVolume',
+  'photonPersistentDisk',
+  'portworxVolume',
+  'azureDisk',
+  'storageos',
+  'projected',
+  'scaleIO',
+  'csi',
+  'ephemeral',
+  'image',
+];
 
 const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
 
-/** Returns the names of the volumes, for the mounts. */
+/** Returns the names of the volumes that are right, for the mounts. */
 export function validateVolumes(volumes: readonly Volume[], path: string, errors: FieldErrors): Set<string> {
   const names = new Set<string>();
   for (const [index, volume] of volumes.entries()) {
     const at = `${path}[${index}]`;
+    const before = errors.list.length;
     validateSource(volume, at, errors);
     if (volume.name === '') errors.required(`${at}.name`);
-    else {
-      for (const fault of checkDns1123Label(volume.name)) errors.invalid(`${at}.name`, volume.name, fault);
-      if (names.has(volume.name)) errors.duplicate(`${at}.name`, volume.name);
-    }
-    names.add(volume.name);
+    else for (const fault of checkDns1123Label(volume.name)) errors.invalid(`${at}.name`, volume.name, fault);
+    if (names.has(volume.name)) errors.duplicate(`${at}.name`, volume.name);
+    if (errors.list.length === before) names.add(volume.name);
   }
   return names;
 }
 
 function validateSource(volume: Volume, path: string, errors: FieldErrors): void {
-  const sources = Object.keys(volume).filter((key) => key !== 'name');
-  if (sources.length === 0) errors.required(path, 'must specify a volume type');
-  for (const source of sources.slice(1)) errors.forbidden(`${path}.${source}`, 'may not specify more than 1 volume type');
-  const { emptyDir, hostPath, configMap, secret, persistentVolumeClaim, downwardAPI, projected } = volume;
-  if (emptyDir?.sizeLimit !== undefined) validateQuantityNotNegative(emptyDir.sizeLimit, `${path}.emptyDir.sizeLimit`, errors);
-  if (emptyDir?.medium !== undefined && !/^(?:Memory|HugePages(?:-.+)?)$/.test(emptyDir.medium)) {
-    errors.notSupported(`${path}.emptyDir.medium`, emptyDir.medium, ['', 'HugePages', 'Memory']);
-  }
-  if (hostPath !== undefined) {
-    if (hostPath.path === '') errors.required(`${path}.hostPath.path`);
-    else if (hostPath.path.split('/').includes('..')) errors.invalid(`${path}.hostPath.path`, hostPath.path, "must not contain '..'");
-    requireOneOf(hostPath.type, `${path}.hostPath.type`, hostPathTypes, errors);
-  }
-  if (configMap !== undefined) {
-    requireName(configMap.name, `${path}.configMap.name`, errors);
-    validateFileMode(configMap.defaultMode, `${path}.configMap.defaultMode`, errors);
-    validateItems(configMap.items, `${path}.configMap.items`, errors);
-  }
-  if (secret !== undefined) {
-    requireName(secret.secretName, `${path}.secret.secretName`, errors);
-    validateFileMode(secret.defaultMode, `${path}.secret.defaultMode`, errors);
-    validateItems(secret.items, `${path}.secret.items`, errors);
-  }
-  if (persistentVolumeClaim !== undefined) requireName(persistentVolumeClaim.claimName, `${path}.persistentVolumeClaim.claimName`, errors);
-  if (downwardAPI !== undefined) {
-    validateFileMode(downwardAPI.defaultMode, `${path}.downwardAPI.defaultMode`, errors);
-    validateDownward(downwardAPI.items, `${path}.downwardAPI`, errors);
-  }
-  if (projected !== undefined) validateProjected(projected, `${path}.projected`, errors);
+  const [source, ...more] = sourceOrder.filter((name) => Object.hasOwn(volume, name));
+  if (source === undefined) errors.required(path, 'must specify a volume type');
+  else validators[source]?.(volume, `${path}.${source}`, errors);
+  for (const other of more) errors.forbidden(`${path}.${other}`, 'may not specify more than 1 volume type');
 }
+
+type Validator = (volume: Volume, path: string, errors: FieldErrors) => void;
+
+/** By source. Those that are not here are refused as a whole (pod-fields.ts). */
+const validators: Readonly<Record<string, Validator>> = {
+  emptyDir: ({ emptyDir }, path, errors) => {
+    if (emptyDir?.sizeLimit !== undefined && parseQuantity(emptyDir.sizeLimit).nano < 0n) {
+      errors.forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity');
+    }
+    if (emptyDir?.medium !== undefined && !/^(?:|Memory|HugePages(?:-.+)?)$/.test(emptyDir.medium)) {
+      errors.notSupported(`${path}.medium`, emptyDir.medium, ['', 'HugePages', 'Memory']);
+    }
+  },
+  hostPath: ({ hostPath }, path, errors) => {
+    if (hostPath === undefined) return;
+    if (hostPath.path === '') {
+      errors.required(`${path}.path`);
+      return;
+    }
+    if (hostPath.path.split('/').includes('..')) errors.invalid(`${path}.path`, hostPath.path, "must not contain '..'");
+    requireOneOf(hostPath.type, `${path}.type`, hostPathTypes, errors);
+  },
+  secret: ({ secret }, path, errors) => {
+    requireName(secret?.secretName, `${path}.secretName`, errors);
+    validateFileMode(secret?.defaultMode, `${path}.defaultMode`, errors);
+    validateItems(secret?.items, `${path}.items`, errors);
+  },
+  configMap: ({ configMap }, path, errors) => {
+    requireName(configMap?.name, `${path}.name`, errors);
+    validateFileMode(configMap?.defaultMode, `${path}.defaultMode`, errors);
+    validateItems(configMap?.items, `${path}.items`, errors);
+  },
+  persistentVolumeClaim: ({ persistentVolumeClaim }, path, errors) => {
+    requireName(persistentVolumeClaim?.claimName, `${path}.claimName`, errors);
+  },
+  downwardAPI: ({ downwardAPI }, path, errors) => {
+    validateFileMode(downwardAPI?.defaultMode, `${path}.defaultMode`, errors);
+    validateDownward(downwardAPI?.items, path, errors);
+  },
+  projected: ({ projected }, path, errors) => {
+    if (projected !== undefined) validateProjected(projected, path, errors);
+  },
+};
 
 function validateItems(items: readonly KeyToPath[] | undefined, path: string, errors: FieldErrors): void {
   for (const [index, item] of (items ?? []).entries()) {
@@ -71,11 +123,12 @@ function validateFilePath(value: string, path: string, errors: FieldErrors): voi
 }
 
 function validateDownward(items: readonly DownwardAPIVolumeFile[] | undefined, path: string, errors: FieldErrors): void {
-  for (const [index, file] of (items ?? []).entries()) {
-    const at = `${path}[${index}]`;
+  // Kubernetes names the volume, not the entry of its list.
+  const at = path;
+  for (const file of items ?? []) {
     validateFilePath(file.path, `${at}.path`, errors);
     if (file.fieldRef !== undefined) {
-      validateFieldReference(file.fieldRef, volumeFields, true, `${at}.fieldRef`, errors);
+      validateFieldReference(file.fieldRef, volumeFields, `${at}.fieldRef`, errors);
       if (file.resourceFieldRef !== undefined)
         errors.invalid(at, 'resource', 'fieldRef and resourceFieldRef can not be specified simultaneously');
     } else if (file.resourceFieldRef !== undefined) {
@@ -89,22 +142,28 @@ function validateDownward(items: readonly DownwardAPIVolumeFile[] | undefined, p
 
 function validateProjected(volume: ProjectedVolumeSource, path: string, errors: FieldErrors): void {
   validateFileMode(volume.defaultMode, `${path}.defaultMode`, errors);
-  for (const [index, source] of (volume.sources ?? []).entries()) validateProjection(source, `${path}.sources[${index}]`, errors);
+  const taken = new Set<string>();
+  const claim = (file: string, of: string): void => {
+    if (file === '') return;
+    if (taken.has(file)) errors.invalid(path, of, 'conflicting duplicate paths');
+    taken.add(file);
+  };
+  for (const [index, source] of (volume.sources ?? []).entries()) {
+    const at = `${path}.sources[${index}]`;
+    validateProjection(source, claim, at, errors);
+    if (Object.keys(source).length > 1) errors.forbidden(at, 'may not specify more than 1 volume type per source');
+  }
 }
 
-function validateProjection(source: VolumeProjection, path: string, errors: FieldErrors): void {
-  const kinds = Object.keys(source);
-  if (kinds.length === 0) errors.required(path, 'must specify at least one projection type');
-  for (const kind of kinds.slice(1)) errors.forbidden(`${path}.${kind}`, 'may not specify more than 1 volume type per source');
-  if (source.secret !== undefined) {
-    requireName(source.secret.name, `${path}.secret.name`, errors);
-    validateItems(source.secret.items, `${path}.secret.items`, errors);
-  }
-  if (source.configMap !== undefined) {
-    requireName(source.configMap.name, `${path}.configMap.name`, errors);
-    validateItems(source.configMap.items, `${path}.configMap.items`, errors);
+/** `claim` is told each file that the source makes, and what to call it by. */
+function validateProjection(source: VolumeProjection, claim: (file: string, of: string) => void, path: string, errors: FieldErrors): void {
+  for (const kind of ['secret', 'configMap'] as const) {
+    const given = source[kind];
+    if (given === undefined) continue;
+    requireName(given.name, `${path}.${kind}.name`, errors);
+    validateItems(given.items, `${path}.${kind}.items`, errors);
+    for (const item of given.items ?? []) claim(item.path, given.name ?? '');
   }
   validateDownward(source.downwardAPI?.items, `${path}.downwardAPI`, errors);
-  if (source.serviceAccountToken !== undefined)
-    validateFilePath(source.serviceAccountToken.path, `${path}.serviceAccountToken.path`, errors);
+  for (const item of source.downwardAPI?.items ?? []) claim(item.path, item.path);
 }

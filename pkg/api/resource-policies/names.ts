@@ -46,11 +46,28 @@ export function validateQuotaResourceName(name: string, path: string, errors: Fi
   if (!name.includes('/') && !isStandardQuotaResource(name)) errors.invalid(path, name, 'must be a standard resource for quota');
 }
 
+/** What others than Kubernetes have named: `example.com/gpu`. */
+export function isExtendedResource(name: string): boolean {
+  return name.includes('/') && !name.includes('kubernetes.io/') && isExtendedName(name);
+}
+
+function isExtendedName(name: string): boolean {
+  return !name.startsWith('requests.') && checkQualifiedName(`requests.${name}`).length === 0;
+}
+
 export function validateContainerResourceName(name: string, path: string, errors: FieldErrors): void {
   const faults = checkQualifiedName(name);
   for (const fault of faults) errors.invalid(path, name, fault);
-  if (faults.length > 0 || name.includes('/') || standardContainerResources.has(name) || name.startsWith('hugepages-')) return;
-  if (!isStandardQuotaResource(name)) errors.invalid(path, name, 'must be a standard resource type or fully qualified');
+  if (name.includes('/')) {
+    if (!name.includes('kubernetes.io/') && !isExtendedName(name)) {
+      errors.invalid(path, name, "doesn't follow extended resource name standard");
+    }
+    return;
+  }
+  if (standardContainerResources.has(name) || name.startsWith('hugepages-')) return;
+  if (faults.length === 0 && name !== 'storage' && !isStandardQuotaResource(name)) {
+    errors.invalid(path, name, 'must be a standard resource type or fully qualified');
+  }
   errors.invalid(path, name, 'must be a standard resource for containers');
 }
 
