@@ -4,11 +4,11 @@
 import { StatusError } from '#base/errors';
 import { canonicalQuantity, QuantityError } from '../quantity.ts';
 import { decodeObject, maximumDepth } from '../schema/decode.ts';
-import { parseJson } from '../schema/json.ts';
+import { JsonScan, maximumValues, parseJson, tooManyValues } from '../schema/json.ts';
 import { addAlways, type Plan, type PlanField, Plans, type ScalarName, zeroElement } from '../schema/plan.ts';
 import { formatInstant, formatInstantMicro } from '../schema/time.ts';
 import { typeTable } from '../schema/type-table.ts';
-import { ProtobufError, Reader } from './reader.ts';
+import { ProtobufError, Reader, TooManyValuesError } from './reader.ts';
 import { type WirePlan, wirePlanOf } from './wire-plan.ts';
 
 const plans = new Plans(typeTable);
@@ -17,11 +17,12 @@ type Members = Record<string, unknown>;
 /** Seconds of Go's zero time, which stands for none. */
 const zeroTime = -62_135_596_800;
 
-/** The object of a bare message. Throws StatusError BadRequest for bytes that are no such message. */
+/** The object of a bare message. Throws StatusError BadRequest for bytes that are no such message, RequestEntityTooLarge for one of too many values. */
 export function decodeMessage(typeName: string, bytes: Uint8Array): object {
   try {
-    return readMessage(new Reader(bytes), plans.get(typeName), undefined, 0) as object;
+    return readMessage(new Reader(bytes, maximumValues), plans.get(typeName), undefined, 0) as object;
   } catch (error) {
+    if (error instanceof TooManyValuesError) throw tooManyValues();
     if (error instanceof ProtobufError || error instanceof QuantityError) {
       throw new StatusError('BadRequest', `the body cannot be read as a protobuf message of type ${typeName}: ${error.message}`);
     }
@@ -41,7 +42,7 @@ function readMessage(reader: Reader, plan: Plan, known: unknown, depth: number):
 
 function readNodes(reader: Reader, wire: WirePlan, out: Members, depth: number): void {
   while (!reader.done) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     const wireType = tag % 8;
     const node = wire.byNumber.get((tag - wireType) / 8);
     if (node?.field !== undefined) readField(reader, node.field, wireType, out, depth);
@@ -74,7 +75,10 @@ function readField(reader: Reader, field: PlanField, wireType: number, out: Memb
     }
     if (wireType === 2 && isNumeric(field.scalar)) {
       const outer = reader.enter();
-      while (!reader.done) list.push(readScalar(reader, field.scalar));
+      while (!reader.done) {
+        reader.count(1);
+        list.push(readScalar(reader, field.scalar));
+      }
       reader.leave(outer);
     } else {
       list.push(readElement(reader, field, wireType, undefined, depth) ?? emptyElement(field));
@@ -92,7 +96,7 @@ function readEntry(reader: Reader, field: PlanField, map: Members, depth: number
   let value: unknown;
   const outer = reader.enter();
   while (!reader.done) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     const wireType = tag % 8;
     if (tag === 10) key = reader.string();
     else if ((tag - wireType) / 8 !== 2) reader.skip(wireType);
@@ -109,7 +113,7 @@ function readWrappedList(reader: Reader, field: PlanField, wireType: number, dep
   const list: unknown[] = [];
   const outer = reader.enter();
   while (!reader.done) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     if ((tag - (tag % 8)) / 8 === 1) list.push(readElement(reader, field, tag % 8, undefined, depth));
     else reader.skip(tag % 8);
   }
@@ -219,7 +223,11 @@ function readFree(reader: Reader, plan: Plan, depth: number): unknown {
       forEach(reader, { 1: () => (raw = reader.bytes()) });
       if (raw === undefined || raw.length === 0) return undefined;
       // The one place that copies free values safely is the decoder of JSON.
-      const holder = decodeObject<{ object?: unknown }>('meta.v1.WatchEvent', { object: parseJson(Buffer.from(raw).toString('utf8')) });
+      const text = Buffer.from(raw).toString('utf8');
+      const scan = new JsonScan(text);
+      const value = parseJson(text, scan);
+      reader.count(scan.values);
+      const holder = decodeObject<{ object?: unknown }>('meta.v1.WatchEvent', { object: value });
       return holder.object.object;
     }
   }
@@ -228,7 +236,7 @@ function readFree(reader: Reader, plan: Plan, depth: number): unknown {
 /** Reads a message of which only the numbers in `fields` matter; these must have the wire type that their reader expects. */
 function forEach(reader: Reader, fields: Readonly<Record<number, () => unknown>>): void {
   while (!reader.done) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     const read = fields[(tag - (tag % 8)) / 8];
     if (read === undefined || tag % 8 === 1 || tag % 8 > 2) reader.skip(tag % 8);
     else read();

@@ -7,6 +7,8 @@ import { encodeMessage } from './encode.ts';
 import { ProtobufError, Reader } from './reader.ts';
 import { ReverseWriter } from './writer.ts';
 
+/** Fields of an envelope; it has four, and may have some that are not known. */
+const maximumFields = 100;
 const magic = Uint8Array.of(0x6b, 0x38, 0x73, 0x00);
 
 export interface Envelope {
@@ -22,7 +24,7 @@ export function openEnvelope(body: Uint8Array): Envelope {
     throw new StatusError('BadRequest', 'the body does not begin with the bytes of a Kubernetes protobuf message (6b 38 73 00)');
   }
   try {
-    return readUnknown(new Reader(body.subarray(4)));
+    return readUnknown(new Reader(body.subarray(4), maximumFields));
   } catch (error) {
     if (error instanceof ProtobufError) throw new StatusError('BadRequest', `the protobuf envelope cannot be read: ${error.message}`);
     throw error;
@@ -34,11 +36,11 @@ function readUnknown(reader: Reader): Envelope {
   let kind = '';
   let raw: Uint8Array = new Uint8Array();
   while (!reader.done) {
-    const tag = reader.varint();
+    const tag = reader.tag();
     if (tag === 10) {
       const outer = reader.enter();
       while (!reader.done) {
-        const inner = reader.varint();
+        const inner = reader.tag();
         if (inner === 10) apiVersion = reader.string();
         else if (inner === 18) kind = reader.string();
         else reader.skip(inner % 8);

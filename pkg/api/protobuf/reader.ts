@@ -5,13 +5,20 @@ export class ProtobufError extends Error {
   override readonly name = 'ProtobufError';
 }
 
+/** More fields and items than an object may have (`maximumValues` of schema/json.ts). */
+export class TooManyValuesError extends ProtobufError {}
+
 export class Reader {
   readonly #bytes: Buffer;
+  readonly #most: number;
+  #values = 0;
   position: number;
   /** Where the message that is being read ends. */
   end: number;
 
-  constructor(bytes: Uint8Array) {
+  /** `most`: fields and items that may be read in all. */
+  constructor(bytes: Uint8Array, most: number) {
+    this.#most = most;
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.position = 0;
     this.end = bytes.length;
@@ -19,6 +26,18 @@ export class Reader {
 
   get done(): boolean {
     return this.position >= this.end;
+  }
+
+  /** The head of the next field. Counts it. */
+  tag(): number {
+    this.count(1);
+    return this.varint();
+  }
+
+  /** Counts values that have no head of their own. */
+  count(values: number): void {
+    this.#values += values;
+    if (this.#values > this.#most) throw new TooManyValuesError(`more than ${this.#most} values`);
   }
 
   /** An unsigned number; exact below 2⁵³. */

@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { StatusError } from '#base/errors';
 import type { Deployment } from '../shapes/types/apps-v1.ts';
 import type { Pod } from '../shapes/types/core-v1.ts';
 import { decodeObject } from './decode.ts';
-import { duplicateFields, parseJson } from './json.ts';
+import { JsonScan, maximumValues, parseJson } from './json.ts';
 
 const pod = (spec: object): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' }, spec });
 
@@ -110,7 +111,34 @@ describe('decodeObject', () => {
   });
 });
 
-test('duplicateFields finds fields that stand twice, wherever they are', () => {
-  expect(duplicateFields('{"a":1,"b":{"c":[{"d":1,"d":2}],"\\u0063":3},"a":"a\\"b\\\\"}')).toEqual(['b.c[0].d', 'b.c', 'a']);
-  expect(duplicateFields('{"a":{"x":1},"b":{"x":1},"c":["x","x"]}')).toEqual([]);
+describe('JsonScan', () => {
+  const duplicates = (text: string, piece = text.length): readonly string[] => {
+    const scan = new JsonScan(text);
+    while (scan.run(piece)) expect(scan.values).toBeGreaterThan(0);
+    return scan.duplicates;
+  };
+
+  test('finds fields that stand twice, wherever they are, in pieces of any size', () => {
+    const text = '{"a":1,"b":{"c":[{"d":1,"d":2}],"\\u0063":3},"a":"a\\"b\\\\"}';
+    for (const piece of [1, 2, 3, 7, 1000]) expect(duplicates(text, piece)).toEqual(['b.c[0].d', 'b.c', 'a']);
+    expect(duplicates('{"a":{"x":1},"b":{"x":1},"c":["x","x"]}')).toEqual([]);
+  });
+
+  test('counts values as they would be parsed, and refuses too many before they are', () => {
+    const count = (value: unknown): number =>
+      typeof value !== 'object' || value === null ? 1 : Object.values(value).reduce((sum: number, one) => sum + count(one), 1);
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const scan = new JsonScan(JSON.stringify(value));
+        scan.run(Number.MAX_SAFE_INTEGER);
+        // An empty list or object counts twice.
+        expect(scan.values).toBeGreaterThanOrEqual(count(value));
+        expect(scan.values).toBeLessThanOrEqual(2 * count(value));
+      }),
+      { seed: 20_260_103, numRuns: 200 },
+    );
+    const many = `[${'0,'.repeat(maximumValues)}0]`;
+    expect(refusal(() => parseJson(many)).code).toBe(413);
+    expect(parseJson(`[${'0,'.repeat(maximumValues - 10)}0]`)).toHaveLength(maximumValues - 9);
+  });
 });

@@ -4,14 +4,18 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { maximumBodyBytes } from '#api/limits';
-import { duplicateFields, parseJson } from '#api/schema/json';
+import { JsonScan, parseJson } from '#api/schema/json';
+import type { Clock } from '#base/clock';
 import { messageOf, StatusError } from '#base/errors';
-import { YamlNestingError, yamlDocuments } from '#base/yaml-documents';
 import { encodingTypes, parseMediaType, unsupportedMediaType } from './media-type.ts';
+import { YamlThread } from './yaml-thread.ts';
 
 /** Lines and items of a YAML body: its parser takes a hundred times as long as that of JSON. */
-const maximumYamlParts = 10_000;
+const maximumYamlParts = 30_000;
+/** Characters that are looked at in one turn of the event loop. */
+const pieceSize = 128 * 1024;
 const lineFeed = 0x0a;
 const comma = 0x2c;
 
@@ -63,94 +67,79 @@ export interface DecodedBody {
   readonly duplicates: readonly string[];
 }
 
-/** Decodes an object's body by its content type (JSON where none is given). Throws `UnsupportedMediaType` and `BadRequest`. */
-export function decodeBody(bytes: Buffer, contentType: string | undefined, decodeProtobuf: ProtobufDecoder): DecodedBody {
-  const type = contentType === undefined ? encodingTypes.json : (parseMediaType(contentType)?.type ?? '');
-  switch (type) {
-    case encodingTypes.json:
-      return decodeJson(bytes);
-    case encodingTypes.yaml:
-      return decodeYaml(bytes);
-    case encodingTypes.protobuf:
-      try {
-        return { value: decodeProtobuf(bytes), duplicates: [] };
-      } catch (error) {
-        if (error instanceof StatusError) throw error;
-        throw new StatusError('BadRequest', `the protobuf body cannot be read: ${messageOf(error)}`, { cause: error });
+/** Decodes bodies, giving way to other work within long ones. */
+export class BodyDecoder {
+  readonly #decodeProtobuf: ProtobufDecoder;
+  readonly #yaml: YamlThread;
+
+  constructor(clock: Clock, decodeProtobuf: ProtobufDecoder) {
+    this.#decodeProtobuf = decodeProtobuf;
+    this.#yaml = new YamlThread(clock);
+  }
+
+  /** An object's body by its content type (JSON where none is given). Throws `UnsupportedMediaType`, `BadRequest` and `RequestEntityTooLarge`. */
+  async decode(bytes: Buffer, contentType: string | undefined): Promise<DecodedBody> {
+    const type = contentType === undefined ? encodingTypes.json : (parseMediaType(contentType)?.type ?? '');
+    switch (type) {
+      case encodingTypes.json:
+        return await this.decodeJson(bytes);
+      case encodingTypes.yaml:
+        return await this.#decodeYaml(bytes);
+      case encodingTypes.protobuf: {
+        const value = this.#fromProtobuf(bytes);
+        if (bytes.length > pieceSize) await nextTurn();
+        return { value, duplicates: [] };
       }
-    default:
-      throw unsupportedMediaType(Object.values(encodingTypes));
-  }
-}
-
-export function decodeJson(bytes: Buffer): DecodedBody {
-  const source = bytes.toString('utf8');
-  return { value: parseJson(source), duplicates: duplicateFields(source) };
-}
-
-function decodeYaml(bytes: Buffer): DecodedBody {
-  const source = bytes.toString('utf8');
-  if (partsOf(source) > maximumYamlParts) {
-    throw new StatusError(
-      'RequestEntityTooLarge',
-      `Request entity too large: a YAML body may have ${maximumYamlParts} lines and items: send JSON`,
-    );
-  }
-  try {
-    const documents = yamlDocuments(source, {
-      version: '1.1',
-      // The library compares each key with all before it.
-      uniqueKeys: false,
-      // What is odd about a body is its sender's to hear, not this process's log.
-      logLevel: 'error',
-      customTags: (tags) => tags.filter((tag) => !isTimestamp(tag)),
-    });
-    const document = documents[0];
-    if (document === undefined || documents.length > 1) {
-      throw new StatusError('BadRequest', `the YAML body must hold one document, but holds ${documents.length}`);
+      default:
+        throw unsupportedMediaType(Object.values(encodingTypes));
     }
-    const [error] = document.errors;
-    if (error !== undefined) throw new StatusError('BadRequest', `yaml parse error: ${error.message}`, { cause: error });
-    return { value: document.toJS({ maxAliasCount: 100 }), duplicates: duplicateKeys(document.contents, source) };
-  } catch (error) {
-    if (error instanceof StatusError) throw error;
-    const why = error instanceof YamlNestingError ? `it is ${error.message}` : messageOf(error);
-    throw new StatusError('BadRequest', `the YAML body cannot be read: ${why}`, { cause: error });
+  }
+
+  /** Throws `BadRequest` and `RequestEntityTooLarge`. */
+  async decodeJson(bytes: Buffer): Promise<DecodedBody> {
+    const text = bytes.toString('utf8');
+    const scan = new JsonScan(text);
+    while (scan.run(pieceSize)) await nextTurn();
+    const value = parseJson(text, scan);
+    if (text.length > pieceSize) await nextTurn();
+    return { value, duplicates: scan.duplicates };
+  }
+
+  /** Ends what decoding has started. */
+  async close(): Promise<void> {
+    await this.#yaml.close();
+  }
+
+  #fromProtobuf(bytes: Buffer): object {
+    try {
+      return this.#decodeProtobuf(bytes);
+    } catch (error) {
+      if (error instanceof StatusError) throw error;
+      throw new StatusError('BadRequest', `the protobuf body cannot be read: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  async #decodeYaml(bytes: Buffer): Promise<DecodedBody> {
+    if (hasMoreParts(bytes, maximumYamlParts)) {
+      throw new StatusError(
+        'RequestEntityTooLarge',
+        `Request entity too large: a YAML body may have ${maximumYamlParts} lines and items: send JSON`,
+      );
+    }
+    const { json, duplicates } = await this.#yaml.read(bytes.toString('utf8'));
+    const scan = new JsonScan(json);
+    while (scan.run(pieceSize)) await nextTurn();
+    return { value: parseJson(json, scan), duplicates };
   }
 }
 
 /** How many lines and items there may be at most. */
-function partsOf(source: string): number {
+function hasMoreParts(bytes: Buffer, most: number): boolean {
   let count = 0;
-  for (let index = 0; index < source.length; index++) {
-    const code = source.charCodeAt(index);
-    if (code === lineFeed || code === comma) count++;
+  for (const separator of [lineFeed, comma]) {
+    for (let at = bytes.indexOf(separator); at >= 0; at = bytes.indexOf(separator, at + 1)) if (++count > most) return true;
   }
-  return count;
-}
-
-/** The lines of keys that stood before in their mapping. */
-function duplicateKeys(root: unknown, source: string): string[] {
-  const found: string[] = [];
-  const open: unknown[] = [root];
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    const { items } = (node ?? {}) as { items?: readonly unknown[] };
-    if (items === undefined) continue;
-    const keys = new Set<unknown>();
-    for (const item of items) {
-      const { key, value } = (item ?? {}) as { key?: { value?: unknown; range?: readonly number[] } | null; value?: unknown };
-      open.push(item, value);
-      const name = key?.value;
-      if (name === undefined || name === '<<' || found.length >= 100) continue;
-      if (keys.has(name)) found.push(`line ${source.slice(0, key?.range?.[0] ?? 0).split('\n').length}`);
-      keys.add(name);
-    }
-  }
-  return found;
-}
-
-function isTimestamp(tag: unknown): boolean {
-  return typeof tag === 'object' && tag !== null && 'tag' in tag && tag.tag === 'tag:yaml.org,2002:timestamp';
+  return false;
 }
 
 function tooLarge(): StatusError {

@@ -1,9 +1,10 @@
 /** Whatever a client sends, what reads it gives a value or a StatusError, and soon. */
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { encodeProtobuf } from '#api/protobuf/envelope';
+import { systemClock } from '#base/clock';
 import { StatusError } from '#base/errors';
-import { decodeBody } from './body.ts';
+import { BodyDecoder, type DecodedBody } from './body.ts';
 import { negotiate, parseAccept, parseMediaType } from './media-type.ts';
 import { parseResourcePath } from './path.ts';
 import { decodeProtobufBody } from './protobuf.ts';
@@ -41,21 +42,79 @@ const types = {
 };
 
 describe('bodies', () => {
-  const json = textOf('{', '}', '[', ']', ':', ',', '"', '\\', '"__proto__"', '"a"', '1e999', 'null', '\\u00', '\ud800', '-', '0');
-  test('in JSON', () => {
-    fc.assert(
-      fc.property(json, (text) => survives(() => decodeBody(Buffer.from(text), types.json, decodeProtobufBody))),
+  const bodies = new BodyDecoder(systemClock, decodeProtobufBody);
+  afterAll(() => bodies.close());
+
+  /** Decodes, and gives the answer or the code of the refusal; anything else that is thrown fails the test. */
+  async function answerTo(body: string | Uint8Array, type: string): Promise<DecodedBody | number> {
+    try {
+      return await bodies.decode(Buffer.from(body), type);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      expect(error.code).toBeGreaterThanOrEqual(400);
+      expect(error.code).toBeLessThan(500);
+      return error.code;
+    }
+  }
+
+  const json = textOf(
+    '{',
+    '}',
+    '[',
+    ']',
+    ':',
+    ',',
+    '"',
+    '\\',
+    '"__proto__"',
+    '"a"',
+    '1e999',
+    'null',
+    '\\u00',
+    '\ud800',
+    '-',
+    '0',
+    '\ufeff',
+  );
+  test('in JSON', async () => {
+    await fc.assert(
+      fc.asyncProperty(json, async (text) => void (await answerTo(text, types.json))),
       seeded,
     );
-    for (const text of [
-      '['.repeat(100_000),
-      '{"a":'.repeat(100_000),
-      `"${'\\'.repeat(300_000)}`,
-      `[${'"",'.repeat(200_000)}0`,
-      `"${'\\"'.repeat(200_000)}`,
-    ]) {
-      survives(() => decodeBody(Buffer.from(text), types.json, decodeProtobufBody));
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 100 }), async (bytes) => void (await answerTo(bytes, types.json))),
+      seeded,
+    );
+    for (const [text, code] of [
+      ['['.repeat(100_000), 400],
+      ['{"a":'.repeat(100_000), 400],
+      [`"${'\\'.repeat(300_000)}`, 400],
+      [`[${'"",'.repeat(200_000)}0`, 413],
+      [`"${'\\"'.repeat(200_000)}`, 400],
+      [`[${'{},'.repeat(1_000_000)}0]`, 413],
+      [`{${'"a":0,'.repeat(500_000)}"a":0}`, 413],
+      [`[${`${'['.repeat(500)}${']'.repeat(500)},`.repeat(3000)}0]`, 413],
+      ['\ufeff{}', 400],
+      ['{"a":1}{"a":1}', 400],
+      ['', 400],
+    ] as const) {
+      expect(await answerTo(text, types.json)).toBe(code);
     }
+  });
+
+  test('in JSON that is long, in many turns of the event loop', async () => {
+    const text = `{"data":{${Array.from({ length: 90_000 }, (_, index) => `"key-${index}":"${'v'.repeat(20)}"`).join(',')}}}`;
+    let turns = 0;
+    let going = true;
+    const count = (): void => {
+      turns++;
+      if (going) setImmediate(count);
+    };
+    setImmediate(count);
+    const { value } = await bodies.decode(Buffer.from(text), types.json);
+    going = false;
+    expect(Object.keys((value as { data: object }).data)).toHaveLength(90_000);
+    expect(turns).toBeGreaterThanOrEqual(Math.floor(text.length / (128 * 1024)));
   });
 
   const yaml = textOf(
@@ -68,6 +127,10 @@ describe('bodies', () => {
     '<<: ',
     '!!binary ',
     '!!set',
+    '!!omap',
+    '!!float .inf',
+    '!!int 0x',
+    '2001-01-01',
     '? ',
     '|',
     '>',
@@ -84,10 +147,11 @@ describe('bodies', () => {
     '\t',
     '!<',
     ':',
+    '__proto__',
   );
-  test('in YAML', () => {
-    fc.assert(
-      fc.property(yaml, (text) => survives(() => decodeBody(Buffer.from(text), types.yaml, decodeProtobufBody))),
+  test('in YAML', async () => {
+    await fc.assert(
+      fc.asyncProperty(yaml, async (text) => void (await answerTo(text, types.yaml))),
       seeded,
     );
     const laughs = [
@@ -102,21 +166,38 @@ describe('bodies', () => {
       '[a: '.repeat(5000),
       '? '.repeat(5000),
       '!a '.repeat(5000),
+      '{}'.repeat(5000),
+      'a: !!binary aGk=',
+      'a: !!set {b, c}',
+      'a: .inf',
+      '[1, 2',
+      '',
+      '--- a\n--- b\n',
     ]) {
-      survives(() => decodeBody(Buffer.from(text), types.yaml, decodeProtobufBody));
+      expect([400, 413]).toContain(await answerTo(text, types.yaml));
     }
+    expect(await answerTo('a: {__proto__: {b: 1}}', types.yaml)).toMatchObject({ duplicates: [] });
+    expect(({} as { b?: unknown }).b).toBeUndefined();
   });
 
-  test('in YAML with keys without number', () => {
+  test('in YAML that takes all memory, or time without end: the thread that reads it ends, and the next one reads on', async () => {
+    expect(await answerTo('{}'.repeat(1_000_000), types.yaml)).toBe(413);
+    expect(await answerTo('a: 1', types.yaml)).toEqual({ value: { a: 1 }, duplicates: [] });
+  }, 60_000);
+
+  test('in YAML with keys without number', async () => {
     const keys = (count: number): string => Array.from({ length: count }, (_, number) => `k${number}: v`).join('\n');
-    const read = (text: string): unknown => decodeBody(Buffer.from(text), types.yaml, decodeProtobufBody);
-    expect(() => read(keys(20_000))).toThrow('send JSON');
-    expect(() => read(`[${'a,'.repeat(20_000)}]`)).toThrow('send JSON');
-    expect(Object.keys((read(keys(5000)) as { value: object }).value)).toHaveLength(5000);
-    expect(read('a: 1\nb: {c: 1, c: 2}\na: 3\n')).toEqual({ value: { a: 3, b: { c: 2 } }, duplicates: ['line 3', 'line 2'] });
+    await expect(bodies.decode(Buffer.from(keys(50_000)), types.yaml)).rejects.toThrow('send JSON');
+    await expect(bodies.decode(Buffer.from(`[${'a,'.repeat(50_000)}]`), types.yaml)).rejects.toThrow('send JSON');
+    const { value } = await bodies.decode(Buffer.from(keys(5000)), types.yaml);
+    expect(Object.keys(value as object)).toHaveLength(5000);
+    expect(await answerTo('a: 1\nb: {c: 1, c: 2}\na: 3\n', types.yaml)).toEqual({
+      value: { a: 3, b: { c: 2 } },
+      duplicates: ['line 3', 'line 2'],
+    });
   });
 
-  test('in protobuf', () => {
+  test('in protobuf', async () => {
     const pod = encodeProtobuf('core.v1.Pod', {
       apiVersion: 'v1',
       kind: 'Pod',
@@ -124,27 +205,47 @@ describe('bodies', () => {
       spec: { containers: [{ name: 'd', image: 'e', ports: [{ containerPort: 1 }], resources: { limits: { cpu: '1' } } }] },
     } as { apiVersion: string; kind: string });
     const changes = fc.array(fc.tuple(fc.nat(pod.length - 1), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 8 });
-    fc.assert(
-      fc.property(changes, fc.nat(pod.length), (bytes, cut) => {
+    await fc.assert(
+      fc.asyncProperty(changes, fc.nat(pod.length), async (bytes, cut) => {
         const body = Buffer.from(pod);
         for (const [at, byte] of bytes) body[at] = byte;
-        survives(() => decodeBody(body, types.protobuf, decodeProtobufBody));
-        survives(() => decodeBody(body.subarray(0, cut), types.protobuf, decodeProtobufBody));
+        await answerTo(body, types.protobuf);
+        await answerTo(body.subarray(0, cut), types.protobuf);
       }),
       seeded,
     );
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) =>
-        survives(() => decodeBody(Buffer.concat([Buffer.from('k8s\0'), bytes]), types.protobuf, decodeProtobufBody)),
-      ),
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
+        await answerTo(Buffer.concat([Buffer.from('k8s\0'), bytes]), types.protobuf);
+      }),
       seeded,
     );
   });
 
-  test('of any media type', () => {
-    fc.assert(
-      fc.property(textOf('application', '/', 'json', ';', '=', 'q', ',', '"', '*', ' '), (text) => {
-        survives(() => decodeBody(Buffer.from('{}'), text, decodeProtobufBody));
+  test('in protobuf with fields and items without number', async () => {
+    const length = (value: number): number[] => (value < 128 ? [value] : [(value % 128) | 128, ...length(Math.floor(value / 128))]);
+    const field = (number: number, bytes: Uint8Array): Buffer =>
+      Buffer.concat([Uint8Array.from([number * 8 + 2, ...length(bytes.length)]), bytes]);
+    const body = (kind: string, raw: Uint8Array): Buffer =>
+      Buffer.concat([
+        Buffer.from('k8s\0'),
+        field(1, Buffer.concat([field(1, Buffer.from('v1')), field(2, Buffer.from(kind))])),
+        field(2, raw),
+      ]);
+    const repeated = (...bytes: readonly number[]): Uint8Array =>
+      Uint8Array.from({ length: 1_000_000 }, (_, index) => bytes[index % bytes.length]!);
+    // Containers; entries; fields that are not known; a packed list of numbers.
+    expect(await answerTo(body('Pod', field(2, repeated(0x12, 0))), types.protobuf)).toBe(413);
+    expect(await answerTo(body('ConfigMap', repeated(0x12, 0)), types.protobuf)).toBe(413);
+    expect(await answerTo(body('ConfigMap', repeated(0x78, 0)), types.protobuf)).toBe(413);
+    expect(await answerTo(body('Pod', field(2, field(14, field(4, repeated(1))))), types.protobuf)).toBe(413);
+    expect(await answerTo(Buffer.concat([Buffer.from('k8s\0'), repeated(0x78, 0)]), types.protobuf)).toBe(400);
+  });
+
+  test('of any media type', async () => {
+    await fc.assert(
+      fc.asyncProperty(textOf('application', '/', 'json', ';', '=', 'q', ',', '"', '*', ' '), async (text) => {
+        await answerTo('{}', text);
         survives(() => parseMediaType(text));
         survives(() => parseAccept(text));
         survives(() => negotiate(text, new URLSearchParams(), { encodings: ['json', 'yaml'], shapes: ['Table'] }));

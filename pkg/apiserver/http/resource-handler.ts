@@ -12,7 +12,7 @@ import type { ApiRequest, NamedTarget, PatchType, Target, WatchRequest, WriteOpt
 import type { UserInfo } from '../request-context.ts';
 import type { Answer, ServedEvent, ServedList, ServedObject } from '../verbs/answer.ts';
 import type { Verbs } from '../verbs/verbs.ts';
-import { decodeBody, decodeJson, readBody } from './body.ts';
+import { BodyDecoder, readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import type { FlowControl } from './flow-control.ts';
 import { type Encoding, encodingTypes, negotiate, parseMediaType, type ReplyForm, type Shape, unsupportedMediaType } from './media-type.ts';
@@ -45,9 +45,12 @@ export interface ResourceHandlerOptions {
 
 export class ResourceHandler {
   readonly #options: ResourceHandlerOptions;
+  readonly #bodies: BodyDecoder;
 
   constructor(options: ResourceHandlerOptions) {
     this.#options = options;
+    this.#bodies = new BodyDecoder(options.clock, decodeProtobufBody);
+    options.stopping.addEventListener('abort', () => void this.#bodies.close(), { once: true });
   }
 
   async handle(exchange: Exchange, user: UserInfo, path: ResourcePath, served: PublishedResource): Promise<void> {
@@ -125,7 +128,7 @@ export class ResourceHandler {
         const patchType = patchTypes[type];
         if (patchType === undefined) throw unsupportedMediaType(Object.keys(patchTypes));
         const options = parseWriteOptions(query, 'PatchOptions');
-        const { value, duplicates } = decodeJson(await bodyOf(exchange));
+        const { value, duplicates } = await this.#bodies.decodeJson(await bodyOf(exchange));
         warnOfFields(exchange, options, duplicates);
         return { verb: 'patch', ...named, patchType, patch: value, options };
       }
@@ -141,7 +144,7 @@ export class ResourceHandler {
   }
 
   async #object(exchange: Exchange, options: WriteOptions): Promise<object> {
-    const { value, duplicates } = decodeBody(await bodyOf(exchange), exchange.header('content-type'), decodeProtobufBody);
+    const { value, duplicates } = await this.#bodies.decode(await bodyOf(exchange), exchange.header('content-type'));
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new StatusError('BadRequest', 'the body must be one object');
     }
@@ -153,7 +156,7 @@ export class ResourceHandler {
   async #optionalObject(exchange: Exchange): Promise<object | undefined> {
     const bytes = await bodyOf(exchange);
     if (bytes.length === 0) return undefined;
-    const { value } = decodeBody(bytes, exchange.header('content-type'), decodeProtobufBody);
+    const { value } = await this.#bodies.decode(bytes, exchange.header('content-type'));
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw new StatusError('BadRequest', 'the body of a delete must be DeleteOptions');
     }
