@@ -70,11 +70,22 @@ export function requiredFieldValue(selector: FieldSelector, path: string): strin
   return selector.find((requirement) => requirement.path === path && !requirement.negated)?.value;
 }
 
-/** Throws StatusError BadRequest for a path that objects of this kind cannot be selected by. */
+/** By which objects of every kind can be selected. */
+const commonFields = ['metadata.name', 'metadata.namespace'];
+
+/**
+ * Throws StatusError BadRequest for a path that objects of this kind cannot be selected by, in the words of Kubernetes, which differ between kinds that
+ * have fields of their own and others. `supported` has the metadata's too.
+ */
 export function checkFieldSelector(selector: FieldSelector, supported: readonly string[]): void {
   for (const { path } of selector) {
-    if (!supported.includes(path)) {
-      throw new StatusError('BadRequest', `field label not supported: ${path} (supported: ${supported.join(', ')})`);
-    }
+    if (supported.includes(path)) continue;
+    const common = supported.every((one) => commonFields.includes(one));
+    throw new StatusError(
+      'BadRequest',
+      common
+        ? `${JSON.stringify(path)} is not a known field selector: only ${commonFields.map((one) => JSON.stringify(one)).join(', ')}`
+        : `field label not supported: ${path} (supported: ${supported.join(', ')})`,
+    );
   }
 }

@@ -102,7 +102,7 @@ test('objects are selected by name and namespace, and by nothing that their kind
   const object = { apiVersion: 'v1', kind: 'PodTemplate', metadata: { name: 'x', namespace: 'd' } };
   expect(matchesFields(served, parseFieldSelector('metadata.name=x,metadata.namespace!=e'), object)).toBe(true);
   expect(matchesFields(served, parseFieldSelector('metadata.name=y'), object)).toBe(false);
-  expect(messageOf(() => checkSelectable(served, parseFieldSelector('spec.foo=y')))).toContain('field label not supported: spec.foo');
+  expect(messageOf(() => checkSelectable(served, parseFieldSelector('spec.foo=y')))).toContain('"spec.foo" is not a known field selector');
 });
 
 function messageOf(run: () => unknown): string {

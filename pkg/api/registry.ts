@@ -148,5 +148,7 @@ export function matchesFields(served: ServedKind, selector: FieldSelector, objec
 /** Throws StatusError BadRequest for a path by which objects of this kind cannot be selected. */
 export function checkSelectable(served: ServedKind, selector: FieldSelector): void {
   const fields = Object.keys(served.version.selectableFields ?? served.kind.selectableFields);
-  checkFieldSelector(selector, ['metadata.name', ...(served.resource.namespaced ? ['metadata.namespace'] : []), ...fields]);
+  // As in Kubernetes, a kind without fields of its own lets the namespace be asked for even where it has none.
+  const withNamespace = served.resource.namespaced || fields.length === 0;
+  checkFieldSelector(selector, ['metadata.name', ...(withNamespace ? ['metadata.namespace'] : []), ...fields]);
 }

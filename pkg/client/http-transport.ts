@@ -67,7 +67,7 @@ class Http2Transport implements HttpTransport {
       signal?.throwIfAborted();
       const stream = await this.#start(call, signal);
       try {
-        return await this.#answer(stream, signal);
+        return withTypes(await this.#answer(stream, signal));
       } catch (error) {
         if (attempt < 2 && wasRefused(stream)) continue;
         throw error;
@@ -248,6 +248,14 @@ function deleteOptionsBody(options: DeleteOptions): object {
     ...(preconditions === undefined ? {} : { preconditions }),
     ...(dryRun === true ? { dryRun: ['All'] } : {}),
   };
+}
+
+/** A list whose items have their kind and version, which servers leave out where the list's own says it. */
+function withTypes(answer: object): object {
+  const { apiVersion, kind, items } = answer as { apiVersion?: unknown; kind?: unknown; items?: unknown };
+  if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) return answer;
+  const type = { apiVersion, kind: kind.slice(0, -'List'.length) };
+  return { ...answer, items: items.map((item: object) => ('kind' in item ? item : { ...type, ...item })) };
 }
 
 function headersOf(stream: ClientHttp2Stream, server: string): Promise<IncomingHttpHeaders & { ':status'?: number }> {

@@ -32,16 +32,23 @@ export interface ListOptions {
   readonly limit?: number;
   readonly continue?: string;
   readonly resourceVersion?: string;
-  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan';
+  readonly resourceVersionMatch?: ResourceVersionMatch;
+  /** Only for watches: a list that has it is refused. */
+  readonly sendInitialEvents?: boolean;
 }
+
+/** How a read's resourceVersion is meant. Others than these are refused, by the verbs. */
+export type ResourceVersionMatch = 'Exact' | 'NotOlderThan' | (string & {});
 
 export interface WatchOptions {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   /** Only changes after it; absent or `0`: the present objects as ADDED first. */
   readonly resourceVersion?: string;
-  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan';
+  readonly resourceVersionMatch?: ResourceVersionMatch;
   readonly sendInitialEvents?: boolean;
+  /** Has no meaning for a watch, but does not go with `resourceVersionMatch`. */
+  readonly continue?: string;
   readonly allowWatchBookmarks?: boolean;
   readonly timeoutSeconds?: number;
 }

@@ -331,7 +331,7 @@ export class ResourceCache {
       const page = await this.#page(undefined, revision, options, objects.filter(has));
       return all ? page : { ...page, remaining: result.count - page.items.length };
     } catch (error) {
-      if (error instanceof CompactedError) throw tooOld(revision, error.compactRevision);
+      if (error instanceof CompactedError) throw new StatusError('Expired', 'The resourceVersion for the provided list is too old.');
       if (error instanceof FutureRevisionError) throw tooNew(revision, error.current);
       throw error;
     }
@@ -353,7 +353,7 @@ export function tooOld(asked: Revision, oldest: Revision): StatusError {
 
 /** 504 with the cause by which clients know that the revision asked for does not exist here (yet). */
 export function tooNew(asked: Revision, current: Revision): StatusError {
-  return new StatusError('Timeout', `Too large resource version: ${asked}, current: ${current}`, {
+  return new StatusError('Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
     details: { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1 },
   });
 }

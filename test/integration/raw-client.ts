@@ -7,6 +7,7 @@ export interface RawReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
+  readonly bytes: Buffer;
 }
 
 /** A session whose errors, and those of its streams, are nobody's concern. */
@@ -28,7 +29,10 @@ export function replyOf(stream: ClientHttp2Stream): Promise<RawReply> {
     });
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('error', () => undefined);
-    stream.on('close', () => resolve({ status: Number(headers[':status'] ?? 0), headers, text: Buffer.concat(chunks).toString() }));
+    stream.on('close', () => {
+      const bytes = Buffer.concat(chunks);
+      resolve({ status: Number(headers[':status'] ?? 0), headers, text: bytes.toString(), bytes });
+    });
   });
 }
 

@@ -35,7 +35,8 @@ export function parseListOptions(query: URLSearchParams): ListOptions {
     limit: limit !== undefined && limit > 0 ? limit : undefined,
     continue: text(query, 'continue'),
     resourceVersion: text(query, 'resourceVersion'),
-    resourceVersionMatch: parseMatch(query),
+    resourceVersionMatch: text(query, 'resourceVersionMatch'),
+    sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
   });
 }
 
@@ -45,17 +46,12 @@ export function parseWatchOptions(query: URLSearchParams): WatchOptions {
     labelSelector: text(query, 'labelSelector'),
     fieldSelector: text(query, 'fieldSelector'),
     resourceVersion: text(query, 'resourceVersion'),
-    resourceVersionMatch: parseMatch(query),
+    resourceVersionMatch: text(query, 'resourceVersionMatch'),
     sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
+    continue: text(query, 'continue'),
     allowWatchBookmarks: flag(query, 'allowWatchBookmarks'),
     timeoutSeconds: timeout !== undefined && timeout > 0 ? timeout : undefined,
   });
-}
-
-function parseMatch(query: URLSearchParams): 'Exact' | 'NotOlderThan' | undefined {
-  const value = text(query, 'resourceVersionMatch');
-  if (value === undefined || value === 'Exact' || value === 'NotOlderThan') return value;
-  throw invalidOptions('ListOptions', [unsupported('resourceVersionMatch', value, ['Exact', 'NotOlderThan'])]);
 }
 
 /** `kind` is the options' kind in error messages: `CreateOptions`, `UpdateOptions`, `PatchOptions`. */

@@ -3,6 +3,7 @@
  * the client takes. No rule of the API is here; those are the verbs'.
  */
 
+import { parseFieldSelector, requiredFieldValue } from '#api/field-selector';
 import { watchFrame } from '#api/protobuf/envelope';
 import { judgeFields } from '#api/schema/decode';
 import { nameAndAge } from '#api/table-columns';
@@ -15,6 +16,7 @@ import type { Verbs } from '../verbs/verbs.ts';
 import { BodyDecoder, readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import type { FlowControl } from './flow-control.ts';
+import { listBody, listPieces } from './list-form.ts';
 import { type Encoding, encodingTypes, negotiate, parseMediaType, type ReplyForm, type Shape, unsupportedMediaType } from './media-type.ts';
 import type { ApiMetrics, RequestLabels } from './metrics.ts';
 import type { ResourcePath } from './path.ts';
@@ -198,72 +200,36 @@ export class ResourceHandler {
       untilClient: (drained: Promise<void>) => exchange.untilClient(drained),
     };
     const type = encodingTypes[form.encoding];
+    const include = form.shape === 'Table' ? parseIncludeObject(query) : 'Metadata';
+    const listForm = { form, resource, include, now: this.#options.clock.now() };
     if (form.encoding === 'json' && !form.pretty) {
-      await sendPieces(response, 200, type, this.#listPieces(form, resource, list, query), options);
+      await sendPieces(response, 200, type, listPieces(list, listForm), options);
       return;
     }
     if (form.encoding === 'protobuf' && form.shape === 'object') {
       await sendPieces(response, 200, type, await encodeProtobufList(list), options);
       return;
     }
-    const { apiVersion, kind, metadata, items } = list;
-    const objects = items.map((item) => item.object);
-    const body =
-      form.shape === 'Table'
-        ? makeTable(
-            form.version,
-            metadata,
-            resource.columns.columns,
-            objects.map((object) => makeRow(resource, object, parseIncludeObject(query), form.version, this.#options.clock.now())),
-          )
-        : form.shape === 'PartialObjectMetadataList'
-          ? {
-              kind: 'PartialObjectMetadataList',
-              apiVersion: `meta.k8s.io/${form.version}`,
-              metadata,
-              items: objects.map((object) => partialMetadata(object, form.version)),
-            }
-          : { kind, apiVersion, metadata, items: objects };
-    await sendBytes(response, 200, type, await encode(body, form, encodeProtobufBody), options);
-  }
-
-  *#listPieces(form: ReplyForm, resource: PublishedResource, list: ServedList, query: URLSearchParams): Generator<Uint8Array> {
-    const { columns } = resource.columns;
-    let head: object;
-    let piece: (item: ServedObject) => Uint8Array;
-    const now = this.#options.clock.now();
-    if (form.shape === 'Table') {
-      head = makeTable(form.version, list.metadata, columns, []);
-      const include = parseIncludeObject(query);
-      piece = (item) => Buffer.from(JSON.stringify(makeRow(resource, item.object, include, form.version, now)));
-    } else if (form.shape === 'PartialObjectMetadataList') {
-      head = { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version}`, metadata: list.metadata, items: [] };
-      piece = (item) => Buffer.from(JSON.stringify(partialMetadata(item.object, form.version)));
-    } else {
-      head = { kind: list.kind, apiVersion: list.apiVersion, metadata: list.metadata, items: [] };
-      piece = (item) => item.bytes;
-    }
-    // The head ends with an empty list: what is between its brackets follows.
-    yield Buffer.from(JSON.stringify(head).slice(0, -2));
-    let first = true;
-    for (const item of list.items) {
-      if (!first) yield comma;
-      first = false;
-      yield piece(item);
-    }
-    yield listEnd;
+    await sendBytes(response, 200, type, await encode(listBody(list, listForm), form, encodeProtobufBody), options);
   }
 
   async #watch(exchange: Exchange, user: UserInfo, path: ResourcePath, resource: PublishedResource, labels: RequestLabels): Promise<void> {
     const { clock, metrics, stopping, verbs } = this.#options;
     const { query, response } = exchange;
-    const form = negotiate(exchange.header('accept'), query, { encodings: encodingsOf(path, resource), shapes: shapesOf('GET') });
+    // YAML has no form for events that come one by one.
+    const encodings = encodingsOf(path, resource).filter((encoding) => encoding !== 'yaml');
+    const form = negotiate(exchange.header('accept'), query, { encodings, shapes: shapesOf('GET') });
     const options = parseWatchOptions(query);
+    const encodeEvent = this.#eventEncoder(form, resource, query);
     const request: WatchRequest = {
       verb: 'watch',
       resource: resource.type,
       ...(path.namespace === undefined ? {} : { namespace: path.namespace }),
-      options: { ...options, timeoutSeconds: options.timeoutSeconds ?? watchTimeout + Math.floor(Math.random() * watchTimeout) },
+      options: {
+        ...options,
+        ...(path.name === undefined ? {} : { fieldSelector: selectorOfName(path.name, options.fieldSelector) }),
+        timeoutSeconds: options.timeoutSeconds ?? watchTimeout + Math.floor(Math.random() * watchTimeout),
+      },
     };
     exchange.becomeLongRunning();
     const signal = AbortSignal.any([exchange.signal, stopping]);
@@ -275,7 +241,7 @@ export class ResourceHandler {
         response,
         contentType: form.encoding === 'protobuf' ? `${encodingTypes.protobuf};stream=watch` : encodingTypes[form.encoding],
         events,
-        encode: this.#eventEncoder(form, resource, query),
+        encode: encodeEvent,
         encodeError: (error) => frame(form.encoding, 'ERROR', Buffer.from(JSON.stringify(error.toStatus())), error.toStatus()),
         clock,
         signal,
@@ -295,7 +261,7 @@ export class ResourceHandler {
       if (form.encoding === 'json') return ({ type, object }) => frame('json', type, object.bytes, undefined);
       return ({ type, object }) => frame(form.encoding, type, undefined, object.object);
     }
-    const include = parseIncludeObject(query);
+    const include = form.shape === 'Table' ? parseIncludeObject(query) : 'Metadata';
     return ({ type, object: { object } }, first) => {
       let shaped: object;
       if (form.shape === 'Table') {
@@ -314,8 +280,6 @@ export class ResourceHandler {
   }
 }
 
-const comma = Buffer.from(',');
-const listEnd = Buffer.from(']}\n');
 const frameHeads = new Map(
   ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'].map((type) => [type, Buffer.from(`{"type":"${type}","object":`)]),
 );
@@ -360,6 +324,15 @@ function viewOf(path: ResourcePath, resource: PublishedResource): PublishedResou
   const subresource = resource.subresources.find((candidate) => candidate.name === path.subresource);
   if (subresource === undefined || subresource.kind.kind === resource.kind) return resource;
   return { ...resource, columns: nameAndAge, columnForm: (object) => object };
+}
+
+/** The old spelling of a watch of one object names it in the path. Throws `BadRequest` where the selector asks for another. */
+function selectorOfName(name: string, selector = ''): string {
+  const own = `metadata.name=${name}`;
+  if (selector === '') return own;
+  const selected = requiredFieldValue(parseFieldSelector(selector), 'metadata.name');
+  if (selected !== name) throw new StatusError('BadRequest', "fieldSelector metadata.name doesn't match requested name");
+  return selector;
 }
 
 /** Kubernetes' word for what a method means on a path, in capitals as its metrics have it. Throws `MethodNotAllowed`. */

@@ -1,13 +1,20 @@
 /** Tables (meta.k8s.io): what `kubectl get` prints. The columns and cells are the kind's own. */
 import type { Column } from '#api/kind';
 import type { KubernetesObject, ListMeta } from '#api/object';
+import { StatusError } from '#base/errors';
 import type { PublishedResource } from './published-resources.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
+/** Throws `BadRequest` for what it cannot be. */
 export function parseIncludeObject(query: URLSearchParams): IncludeObject {
-  const value = query.get('includeObject');
-  return value === 'None' || value === 'Object' ? value : 'Metadata';
+  const value = query.get('includeObject') ?? '';
+  if (value === '') return 'Metadata';
+  if (value === 'None' || value === 'Object' || value === 'Metadata') return value;
+  throw new StatusError(
+    'BadRequest',
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
 }
 
 export interface TableRow {

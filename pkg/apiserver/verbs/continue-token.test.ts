@@ -19,7 +19,7 @@ function statusOf(run: () => unknown): StatusError | undefined {
 describe('continue tokens', () => {
   test('say what they were made of', () => {
     fc.assert(
-      fc.property(fc.option(fc.integer({ min: 1 }), { nil: undefined }), fc.string({ maxLength: 200 }), (revision, start) => {
+      fc.property(fc.option(fc.integer({ min: 1 }), { nil: undefined }), fc.string({ minLength: 1, maxLength: 200 }), (revision, start) => {
         expect(decodeContinue(encodeContinue({ revision, start }))).toEqual({ revision, start });
       }),
     );
@@ -72,6 +72,9 @@ describe('what a read asks for', () => {
     expect(planList({ continue: encodeContinue({ revision: undefined, start: 'a' }) }).at).toBe('newest');
     expect(statusOf(() => planList({ resourceVersionMatch: 'Exact', resourceVersion: '0' }))?.code).toBe(422);
     expect(statusOf(() => planList({ resourceVersionMatch: 'Exact' }))?.code).toBe(422);
+    expect(statusOf(() => planList({ resourceVersionMatch: 'Almost', resourceVersion: '7' }))?.message).toContain(
+      'Unsupported value: "Almost"',
+    );
     expect(statusOf(() => planList({ continue: 'x', resourceVersion: '7' }))?.code).toBe(400);
   });
 

@@ -20,10 +20,19 @@ export function decodeContinue(token: string): Continuation {
   } catch {
     value = undefined;
   }
-  const { v, rv, start } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
-  const sound = v === 'meta.k8s.io/v1' && typeof start === 'string' && start.length <= 1024 && Number.isSafeInteger(rv) && rv !== 0;
-  if (!sound) throw new StatusError('BadRequest', 'continue key is not valid: start a new list without the continue parameter');
-  return { revision: (rv as number) < 0 ? undefined : (rv as number), start };
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidToken('it was not made by this server');
+  const { v, rv, start } = value as Record<string, unknown>;
+  if (v !== 'meta.k8s.io/v1') throw invalidToken(`server does not recognize this encoded version ${String(v)}`);
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0) {
+    throw invalidToken('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  }
+  if (typeof start !== 'string' || start === '') throw invalidToken('encoded start key empty (version meta.k8s.io/v1)');
+  if (start.length > 1024) throw invalidToken('its start key is too long');
+  return { revision: rv < 0 ? undefined : rv, start };
+}
+
+function invalidToken(why: string): StatusError {
+  return new StatusError('BadRequest', `invalid continue token: continue key is not valid: ${why}`);
 }
 
 /** 410 for a continuation whose revision is no longer known; its own token lets the client go on in the present state. */

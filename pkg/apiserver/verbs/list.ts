@@ -42,7 +42,7 @@ export async function listObjects(
   const selection = resource.selection(options);
   const limit = options.limit !== undefined && options.limit > 0 ? options.limit : undefined;
   const cache = parts.store.cache.resource(resource.stored);
-  const namespace = target.namespace ?? requiredFieldValue(selection.fields, 'metadata.namespace');
+  const namespace = namespaceOf(resource, target, selection);
   const { at, continuation } = plan;
   const exactly = typeof at === 'object' && 'exactly' in at;
 
@@ -74,6 +74,12 @@ export async function listObjects(
     if (page.remaining !== undefined) metadata.remainingItemCount = page.remaining;
   }
   return { items: page.items, metadata };
+}
+
+/** The one namespace that is asked for, by path or by selector. */
+export function namespaceOf(resource: ServedResource, target: Target, selection: Selection): string | undefined {
+  if (!resource.type.namespaced) return undefined;
+  return target.namespace ?? (requiredFieldValue(selection.fields, 'metadata.namespace') || undefined);
 }
 
 /** The index that serves one of the selector's requirements, if the cache keeps one. */

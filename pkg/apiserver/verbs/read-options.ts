@@ -13,20 +13,21 @@ export interface ListPlan {
   readonly continuation: Continuation | undefined;
 }
 
+const matchField = 'resourceVersionMatch';
+
 /** Throws `StatusError` Invalid for combinations that make no sense, BadRequest for malformed values. */
 export function planList(options: ListOptions): ListPlan {
   const { resourceVersionMatch: match, resourceVersion = '' } = options;
   const errors = new FieldErrors();
   if (match !== undefined) {
-    if (options.continue !== undefined)
-      errors.forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided');
-    if (resourceVersion === '') {
-      errors.forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided');
-    }
+    if (resourceVersion === '') errors.forbidden(matchField, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
+    if (options.continue !== undefined) errors.forbidden(matchField, 'resourceVersionMatch is forbidden when continue is provided');
+    if (match !== 'Exact' && match !== 'NotOlderThan') errors.notSupported(matchField, match, ['Exact', 'NotOlderThan', '']);
     if (match === 'Exact' && resourceVersion === '0') {
-      errors.forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+      errors.forbidden(matchField, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
     }
   }
+  if (options.sendInitialEvents !== undefined) errors.forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list');
   errors.throwIfAny(optionsType, '');
   if (options.continue !== undefined) {
     if (resourceVersion !== '' && resourceVersion !== '0') {
@@ -38,7 +39,7 @@ export function planList(options: ListOptions): ListPlan {
   const revision = parseRevision(resourceVersion);
   if (revision === undefined) return { at: 'newest', continuation: undefined };
   if (revision === 0) return { at: 'any', continuation: undefined };
-  const exact = match === 'Exact' || (match === undefined && options.limit !== undefined);
+  const exact = match === 'Exact' || (match === undefined && (options.limit ?? 0) > 0);
   return { at: exact ? { exactly: revision } : { notOlderThan: revision }, continuation: undefined };
 }
 
@@ -55,11 +56,15 @@ export interface WatchPlan {
 export function planWatch(options: WatchOptions): WatchPlan {
   const { resourceVersionMatch: match, sendInitialEvents } = options;
   const errors = new FieldErrors();
-  if (sendInitialEvents === undefined && match !== undefined) {
-    errors.forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
-  }
   if (sendInitialEvents !== undefined && match !== 'NotOlderThan') {
-    errors.forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+    errors.forbidden(matchField, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  }
+  if (match !== undefined) {
+    if (sendInitialEvents === undefined) {
+      errors.forbidden(matchField, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    }
+    if (match !== 'NotOlderThan') errors.notSupported(matchField, match, ['NotOlderThan']);
+    if (options.continue !== undefined) errors.forbidden(matchField, 'resourceVersionMatch is forbidden when continue is provided');
   }
   errors.throwIfAny(optionsType, '');
   const revision = parseRevision(options.resourceVersion ?? '');
@@ -74,8 +79,10 @@ export function planWatch(options: WatchOptions): WatchPlan {
 export function parseRevision(text: string): number | undefined {
   if (text === '') return undefined;
   const revision = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(revision)) {
-    throw new StatusError('BadRequest', `resourceVersion: Invalid value: ${JSON.stringify(text)}: it is not one that this server gave`);
+  const fault = !/^\d+$/.test(text) ? 'invalid syntax' : Number.isSafeInteger(revision) ? undefined : 'value out of range';
+  if (fault !== undefined) {
+    const quoted = JSON.stringify(text);
+    throw new StatusError('BadRequest', `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${fault}`);
   }
   return revision;
 }
