@@ -30,6 +30,14 @@ export interface ControllerEnvironment {
   resources(): readonly ResourceType[];
   /** PEM of the authority that signed the API server's certificate; without it pods are not told whom to trust. */
   readonly certificateAuthority?: string;
+  /**
+   * Signs a PEM request as it asks, for `seconds` or what is usual, at most a year; gives PEM. Throws `BadRequest` where the request is not signed by its own
+   * key. Without it certificates that are asked for are made by nobody.
+   */
+  readonly signCertificate?: (
+    request: string,
+    options: { readonly usages: readonly string[]; readonly seconds?: number },
+  ) => Promise<string>;
   /** The observer of the named queue (`createWorkQueueMetrics`); queues are not measured without it. */
   readonly metrics?: (queue: string) => WorkQueueObserver;
 }

@@ -1,5 +1,6 @@
 /** The controllers of a server, in the order in which they are made. One line here adds one. */
 import type { Runnable } from '#base/lifecycle';
+import { certificateSigning } from './certificate-signing/certificate-signing.ts';
 import type { Controller, ControllerEnvironment } from './controller.ts';
 import { cronjob } from './cronjob/cronjob.ts';
 import { daemonset } from './daemonset/daemonset.ts';
@@ -48,6 +49,7 @@ export const controllers: readonly Controller[] = [
   endpointslice,
   endpointsController,
   loadBalancer,
+  certificateSigning,
   eventExpiry,
 ];
 

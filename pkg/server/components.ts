@@ -4,7 +4,7 @@ import type { KindRegistry } from '#api/registry';
 import type { KeyPair, Pki } from '#apiserver/auth/pki';
 import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
-import type { Runnable } from '#base/lifecycle';
+import { type Runnable, runAll } from '#base/lifecycle';
 import type { Logger } from '#base/logging';
 import type { Client } from '#client/client';
 import { InformerSet } from '#client/informer-set';
@@ -13,6 +13,7 @@ import { createWorkQueueMetrics } from '#client/workqueue-metrics';
 import { createControllers } from '#controllers/index';
 import { createScheduler } from '#scheduler/scheduler';
 import { createSchedulerMetrics } from '#scheduler/scheduler-metrics';
+import type { Compare } from '#storage/backend';
 
 export interface ServerComponents {
   readonly scheduler: Runnable;
@@ -23,7 +24,10 @@ export interface ServerComponents {
 export interface ComponentsOptions {
   readonly enabled: Partial<Record<keyof ServerComponents, boolean>>;
   readonly pki: Pki;
-  clientFor(user: string): Client;
+  /** With a fence, writes are refused once it does not hold any more. */
+  clientFor(user: string, fence?: Compare): Client;
+  /** Where other servers may be over the same store: runs the work of one Lease while this server holds it. */
+  readonly lead?: (lease: string, work: (signal: AbortSignal, fence: Compare) => Promise<void>) => Runnable;
   readonly clock: Clock;
   readonly log: Logger;
   readonly registry: Registry;
@@ -49,47 +53,65 @@ export interface Components {
 }
 
 export async function createComponents(options: ComponentsOptions): Promise<Components> {
-  const { enabled, clock, log, registry, kinds } = options;
-  const clientFor = (user: string): Client => options.clientFor(user);
+  const { enabled, clock, log, registry, kinds, lead } = options;
   const parts: Runnable[] = [];
   // Each has informers of its own, as it would in a process of its own; the objects in them are the same.
-  const informersFor = (user: string): InformerSet => {
-    const informers = new InformerSet(clientFor(user), { clock, log });
-    parts.push(informers);
+  const informersFor = (client: Client, running: Runnable[]): InformerSet => {
+    const informers = new InformerSet(client, { clock, log });
+    running.push(informers);
     return informers;
   };
+  /** Parts that act for the whole cluster, and so on one server at a time; made anew whenever this one begins to lead. */
+  const addLed = (lease: string, create: (clientFor: (user: string) => Client, running: Runnable[]) => void): void => {
+    if (lead === undefined) create((user) => options.clientFor(user), parts);
+    else {
+      const work = async (signal: AbortSignal, fence: Compare): Promise<void> => {
+        const running: Runnable[] = [];
+        create((user) => options.clientFor(user, fence), running);
+        await runAll(running, signal);
+      };
+      parts.push(lead(lease, work));
+    }
+  };
   if (enabled.scheduler !== false) {
-    const user = 'system:kube-scheduler';
-    parts.push(
-      createScheduler({ client: clientFor(user), informers: informersFor(user), clock, log, metrics: createSchedulerMetrics(registry) }),
-    );
+    const metrics = createSchedulerMetrics(registry);
+    addLed('kube-scheduler', (clientFor, running) => {
+      const client = clientFor('system:kube-scheduler');
+      running.push(createScheduler({ client, informers: informersFor(client, running), clock, log, metrics }));
+    });
   }
   if (enabled.controllers !== false) {
-    parts.push(
-      ...createControllers({
-        clientFor,
-        informers: informersFor('system:kube-controller-manager'),
-        clock,
-        log,
-        metrics: createWorkQueueMetrics(registry),
-        certificateAuthority: options.pki.authority.certificatePem,
-        resources: () =>
-          kinds.served
-            .filter(
-              ({ kind, version }) => version === kind.versions[0] && ['list', 'watch', 'delete'].every((verb) => kind.verbs.includes(verb)),
-            )
-            .map(({ resource }) => resource),
-      }),
-    );
+    const metrics = createWorkQueueMetrics(registry);
+    addLed('kube-controller-manager', (clientFor, running) => {
+      running.push(
+        ...createControllers({
+          clientFor,
+          informers: informersFor(clientFor('system:kube-controller-manager'), running),
+          clock,
+          log,
+          metrics,
+          certificateAuthority: options.pki.authority.certificatePem,
+          signCertificate: options.pki.signRequest,
+          resources: () =>
+            kinds.served
+              .filter(
+                ({ kind, version }) =>
+                  version === kind.versions[0] && ['list', 'watch', 'delete'].every((verb) => kind.verbs.includes(verb)),
+              )
+              .map(({ resource }) => resource),
+        }),
+      );
+    });
   }
   if (enabled.dispatcher === false) {
     return { parts, connector: unconnected, listen: () => Promise.resolve(undefined), setCertificate: () => undefined };
   }
   const { createDispatcher } = await import('#dispatcher/dispatcher');
   const { pki, incarnation, host, clusterCidr, serviceCidr, domain } = options;
+  const client = options.clientFor('system:berth:dispatcher');
   const dispatcher = createDispatcher({
-    client: clientFor('system:berth:dispatcher'),
-    informers: informersFor('system:berth:dispatcher'),
+    client,
+    informers: informersFor(client, parts),
     authority: pki.authority,
     serving: pki.serving,
     incarnation,

@@ -1,8 +1,13 @@
-/** Whom the server takes a client for, over real TLS: tokens of service accounts, and whom they may be shown instead. */
+/** Whom the server takes a client for, over real TLS: tokens of service accounts, certificates that were asked for, and whom one may be in place of oneself. */
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { connect } from 'node:http2';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { serviceAccounts } from '#api/shapes/resources';
+import type { KubernetesObject } from '#api/object';
+import { certificateSigningRequests, configMaps, namespaces, serviceAccounts } from '#api/shapes/resources';
+import type { CertificateSigningRequest } from '#api/shapes/types/certificates-v1';
+import { createSigningRequest } from '#rpc/signing-request';
 import { startCluster, type TestCluster } from '#server/testing';
+import { eventually } from '../harness/commands.ts';
 import { openSession, replyOf } from './raw-client.ts';
 
 interface Reply {
@@ -17,7 +22,7 @@ let anybody: (method: string, path: string, token: string, body?: object) => Pro
 const ends: (() => void)[] = [];
 
 beforeAll(async () => {
-  cluster = await startCluster({ components: { scheduler: false, controllers: false, dispatcher: false } });
+  cluster = await startCluster({ components: { scheduler: false, dispatcher: false } });
   const known = openSession(cluster.connection);
   const unknown = connect(cluster.url, { ca: cluster.connection.certificateAuthority! });
   unknown.on('error', () => undefined);
@@ -137,4 +142,88 @@ test('an impersonated service account has its groups, and whoever may not impers
   expect(refused.body).toMatchObject({
     message: `serviceaccounts "robot" is forbidden: User "${name}" cannot impersonate resource "serviceaccounts" in API group "" in the namespace "default"`,
   });
+});
+
+describe('a certificate that was asked for', () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const signerName = 'kubernetes.io/kube-apiserver-client';
+  const ask = (named: string, commonName: string, organization: string, more: object = {}): Promise<CertificateSigningRequest> =>
+    cluster.client.create(certificateSigningRequests, {
+      metadata: { name: named },
+      spec: {
+        request: Buffer.from(createSigningRequest(privateKey, commonName, organization)).toString('base64'),
+        signerName,
+        usages: ['client auth'],
+        ...more,
+      },
+    });
+  const decide = (request: CertificateSigningRequest, type: 'Approved' | 'Denied'): Promise<CertificateSigningRequest> =>
+    cluster.client.updateSubresource(
+      certificateSigningRequests,
+      { ...request, status: { conditions: [{ type, status: 'True', reason: 'Test', message: 'by a test' }] } },
+      'approval',
+    );
+
+  test('authenticates once it was approved, for as long as was asked', async () => {
+    const asked = await ask('jane', 'jane', 'team', { expirationSeconds: 600 });
+    expect(asked.spec).toMatchObject({ username: 'berth-admin' });
+    await decide(asked, 'Approved');
+    const signed = await eventually('the certificate', async () => {
+      const { status } = await cluster.client.get(certificateSigningRequests, { name: 'jane' });
+      return status?.certificate;
+    });
+    const certificate = Buffer.from(signed, 'base64').toString();
+    const session = openSession({ ...cluster.connection, clientCertificate: certificate, clientKey: key });
+    try {
+      const stream = session.request({ ':method': 'POST', ':path': whoami, 'content-type': 'application/json' });
+      const answer = replyOf(stream);
+      stream.end(JSON.stringify(review()));
+      const { userInfo } = (JSON.parse((await answer).text) as { status: { userInfo: object } }).status;
+      expect(userInfo).toEqual({
+        username: 'jane',
+        groups: ['team', 'system:authenticated'],
+        extra: { 'authentication.kubernetes.io/credential-id': [expect.stringMatching(/^X509SHA256=[0-9a-f]{64}$/)] },
+      });
+    } finally {
+      session.close();
+    }
+    const { validFrom, validTo } = new X509Certificate(certificate);
+    // From a little before, because clocks differ.
+    expect(Date.parse(validTo) - Date.parse(validFrom)).toBe(900_000);
+  });
+
+  test('is not made where it was denied, or for rights that nobody could take back', async () => {
+    await decide(await ask('denied', 'joe', 'team'), 'Denied');
+    await decide(await ask('after', 'jim', 'team'), 'Approved');
+    await eventually('what was asked for later', async () => {
+      const { status } = await cluster.client.get(certificateSigningRequests, { name: 'after' });
+      return status?.certificate;
+    });
+    expect((await cluster.client.get(certificateSigningRequests, { name: 'denied' })).status?.certificate).toBeUndefined();
+    await expect(ask('masters', 'eve', 'system:masters')).rejects.toMatchObject({
+      reason: 'Forbidden',
+      message:
+        'certificatesigningrequests.certificates.k8s.io "masters" is forbidden: use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed',
+    });
+  });
+});
+
+test('every namespace has an account and whom to trust, and has them again when they were deleted', async () => {
+  const { client } = cluster;
+  await client.create(namespaces, { metadata: { name: 'team' }, spec: {} });
+  const defaults = [
+    [serviceAccounts, { namespace: 'team', name: 'default' }],
+    [configMaps, { namespace: 'team', name: 'kube-root-ca.crt' }],
+  ] as const;
+  for (const [resource, target] of defaults) {
+    const { uid } = (await eventually(target.name, () => client.find<KubernetesObject>(resource, target))).metadata;
+    await client.delete(resource, target);
+    await eventually(`${target.name} again`, async () => {
+      const found = await client.find<KubernetesObject>(resource, target);
+      return found === undefined || found.metadata.uid === uid ? undefined : found;
+    });
+  }
+  const trusted = await client.get(configMaps, { namespace: 'team', name: 'kube-root-ca.crt' });
+  expect(trusted.data?.['ca.crt']).toBe(cluster.connection.certificateAuthority);
 });

@@ -161,8 +161,7 @@ test('a certificate that has ended, begins later or is of others is answered wit
   ] as const) {
     const privateKey = generatePrivateKey();
     const certificate = issueCertificate(authority, createPublicKey(privateKey), {
-      commonName: 'eve',
-      organizations: ['system:masters'],
+      subject: { commonName: 'eve', organizations: ['system:masters'] },
       hosts: [],
       usages: ['client'],
       notBefore,

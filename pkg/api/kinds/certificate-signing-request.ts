@@ -73,8 +73,9 @@ export const certificateSigningRequest = defineKind<CertificateSigningRequest>({
   group: self.group,
   kind: self.kind,
   description: 'Asks for a certificate.',
-  support: 'stored only',
-  supportNote: 'kept and approved, and signed by nobody: agents get their certificates by enrolling',
+  support: 'acted on',
+  supportNote:
+    "signed once approved, for Kubernetes' signers kube-apiserver-client, kube-apiserver-client-kubelet and kubelet-serving; agents get theirs by enrolling",
   nameRule: checkPathSegment,
   subresources: [statusSubresource<CertificateSigningRequest>(self, typeName), approval],
   defaults: ({ spec }) => {

@@ -14,8 +14,7 @@ function issued(organizations: readonly string[] = ['system:masters', 'others'])
   const authority = createAuthority('berth-ca', from, Date.UTC(2055, 0, 1));
   const privateKey = generatePrivateKey();
   const certificate = issueCertificate(authority, createPublicKey(privateKey), {
-    commonName: 'berth-admin',
-    organizations,
+    subject: { commonName: 'berth-admin', organizations },
     hosts,
     usages: ['server', 'client'],
     notBefore: from,
@@ -52,8 +51,7 @@ describe('a certificate', () => {
   test('is refused for a host that no certificate can name', () => {
     const authority = createAuthority('berth-ca', from, until);
     const request = {
-      commonName: 'x',
-      organizations: [],
+      subject: { commonName: 'x', organizations: [] },
       hosts: ['bücher.example'],
       usages: ['server'] as const,
       notBefore: from,

@@ -24,11 +24,13 @@ export interface KeyPair {
 }
 
 export interface CertificateRequest {
-  readonly commonName: string;
-  readonly organizations: readonly string[];
+  /** Whom it is for: the name, and its organizations; or a whole name in DER. */
+  readonly subject: { readonly commonName: string; readonly organizations: readonly string[] } | Uint8Array;
   /** Names and addresses, for a server's certificate. */
   readonly hosts: readonly string[];
   readonly usages: readonly ('server' | 'client')[];
+  /** Whether keys may be enciphered with its key, besides signing; it is so unless given. */
+  readonly encipherment?: boolean;
   /** Milliseconds since 1970. */
   readonly notBefore: number;
   readonly notAfter: number;
@@ -83,11 +85,14 @@ export function createAuthority(commonName: string, notBefore: number, notAfter:
 /** A certificate signed by `authority`, whose key is EC, for `publicKey`. Throws where a host is too odd to stand in a certificate. */
 export function issueCertificate(authority: KeyPair, publicKey: KeyObject, request: CertificateRequest): string {
   const issuer = new X509Certificate(authority.certificate);
-  const subject = sequence(
-    ...request.organizations.map((organization) => nameEntry(ids.organization, organization)),
-    nameEntry(ids.commonName, request.commonName),
-  );
-  const { notBefore, notAfter } = request;
+  const { notBefore, notAfter, subject: whom } = request;
+  const subject =
+    whom instanceof Uint8Array
+      ? whom
+      : sequence(
+          ...whom.organizations.map((organization) => nameEntry(ids.organization, organization)),
+          nameEntry(ids.commonName, whom.commonName),
+        );
   const body = {
     issuer: subjectOf(issuer.raw),
     notBefore,
@@ -98,8 +103,8 @@ export function issueCertificate(authority: KeyPair, publicKey: KeyObject, reque
   const issuerKey = keyIdentifier(issuer.publicKey.export({ type: 'spki', format: 'der' }));
   return sign(authority.privateKey, body, [
     extension(ids.basicConstraints, sequence(), true),
-    // Digital signature and encipherment of keys.
-    extension(ids.keyUsage, bitString(Buffer.from([0xa0]), 5), true),
+    // Digital signature, and encipherment of keys.
+    extension(ids.keyUsage, request.encipherment === false ? bitString(Buffer.from([0x80]), 7) : bitString(Buffer.from([0xa0]), 5), true),
     extension(ids.extendedKeyUsage, sequence(...request.usages.map((usage) => objectId(usageIds[usage])))),
     extension(ids.authorityKeyIdentifier, sequence(element(0x80, issuerKey))),
     ...(request.hosts.length === 0 ? [] : [extension(ids.subjectAlternativeName, sequence(...request.hosts.map(alternativeName)))]),

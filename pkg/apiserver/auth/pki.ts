@@ -8,9 +8,17 @@ import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { parseSigningRequest } from '#api/signing-request';
 import type { Clock } from '#base/clock';
 import { codeOf, StatusError } from '#base/errors';
-import { createAuthority, generatePrivateKey, issueCertificate, type KeyPair, readSigningRequest } from './certificates.ts';
+import {
+  type CertificateRequest,
+  createAuthority,
+  generatePrivateKey,
+  issueCertificate,
+  type KeyPair,
+  readSigningRequest,
+} from './certificates.ts';
 
 export type { KeyPair } from './certificates.ts';
 
@@ -42,6 +50,11 @@ export interface Pki {
   readonly tokenKey: string;
   /** A client certificate with a fresh key for a part that runs as its own process. */
   issueClient(commonName: string, organizations: readonly string[]): Promise<KeyPair>;
+  /**
+   * The certificate that a PKCS#10 request (PEM) asks for, with the names in it, for so many seconds (a year, and at most that, unless given). Of the usages
+   * `server auth`, `client auth` and `key encipherment` count. Whether it may have them is decided before. Throws `BadRequest`.
+   */
+  signRequest(request: string, options: { readonly usages: readonly string[]; readonly seconds?: number }): Promise<string>;
 }
 
 export interface PkiOptions {
@@ -59,17 +72,20 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
   const authority = await openAuthority(directory, clock);
   const hosts = [...new Set(options.hosts)];
   const [serving, admin, tokenKey] = await Promise.all([
-    openPair(directory, 'server', authority, clock, { commonName: 'berth-apiserver', organizations: [], hosts, usages: ['server'] }),
+    openPair(directory, 'server', authority, clock, {
+      subject: { commonName: 'berth-apiserver', organizations: [] },
+      hosts,
+      usages: ['server'],
+    }),
     openPair(directory, 'admin', authority, clock, {
-      commonName: 'berth-admin',
-      organizations: ['system:masters'],
+      subject: { commonName: 'berth-admin', organizations: ['system:masters'] },
       hosts: [],
       usages: ['client'],
     }),
     openTokenKey(directory),
   ]);
   const issue = (key: KeyObject, commonName: string, organizations: readonly string[]): string =>
-    issueCertificate(authority, key, { commonName, organizations, hosts: [], usages: ['client'], ...validity(clock) });
+    issueCertificate(authority, key, { subject: { commonName, organizations }, hosts: [], usages: ['client'], ...validity(clock) });
   return {
     serving,
     admin,
@@ -85,6 +101,19 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
         }
         return issue(await readSigningRequest(signingRequestPem), `system:node:${nodeName}`, ['system:nodes']);
       },
+    },
+    signRequest: async (request, { usages, seconds = Number.POSITIVE_INFINITY }) => {
+      const key = await readSigningRequest(request);
+      const asked = parseSigningRequest(request);
+      if (asked === undefined) throw new StatusError('BadRequest', 'the certificate signing request cannot be read: make a new one');
+      return issueCertificate(authority, key, {
+        subject: asked.subject,
+        hosts: [...asked.dnsNames, ...asked.addresses],
+        usages: (['server', 'client'] as const).filter((usage) => usages.includes(`${usage} auth`)),
+        encipherment: usages.includes('key encipherment'),
+        notBefore: clock.now() - allowedSkew,
+        notAfter: clock.now() + Math.min(certificateLife, seconds * 1000),
+      });
     },
     issueClient(commonName, organizations) {
       const privateKey = generatePrivateKey();
@@ -149,7 +178,7 @@ async function openPair(
   name: string,
   authority: KeyPair,
   clock: Clock,
-  request: { commonName: string; organizations: readonly string[]; hosts: readonly string[]; usages: readonly ('server' | 'client')[] },
+  request: Omit<CertificateRequest, 'notBefore' | 'notAfter'>,
 ): Promise<KeyPair> {
   const certificate = await readOptional(join(directory, `${name}.crt`));
   const privateKey = await readOptional(join(directory, `${name}.key`));
