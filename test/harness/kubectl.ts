@@ -1,5 +1,5 @@
 /** Real kubectls: the versions that stand beside the installed one, and 1.35, which npm has inside a package. */
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
@@ -46,6 +46,11 @@ export async function useKubectl(version: string, kubeconfig: string, cache: str
       return result.stdout;
     },
   };
+}
+
+/** For `onStart`: ends a kubectl that would not end by itself as soon as it has printed something. */
+export function endAtFirstWords(child: ChildProcess): void {
+  child.stdout?.once('data', () => child.kill());
 }
 
 function installedPath(version: string): string | undefined {

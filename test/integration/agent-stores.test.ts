@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { FakeScript } from '#agent/runtime/fake/script';
 import { configMaps, events, pods } from '#api/shapes/resources';
 import { type RunningServer, startServer } from '#server/server';
+import { freePorts } from '../harness/ports.ts';
 import {
   createPod,
   isRunning,
@@ -31,7 +32,8 @@ let agentPort = 0;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'agent-stores-'));
-  agentPort = 0;
+  // The server comes back there.
+  [agentPort = 0] = await freePorts(1);
   await startStore('server');
   agent = startSimulatedAgent({ folder, nodeName: 'one', servers: [`127.0.0.1:${agentPort}`], script, token: await makeJoinToken(server) });
   await untilNodeReady(server.client(), 'one');
@@ -51,7 +53,6 @@ async function startStore(home: string): Promise<void> {
     agentPort,
     components: { scheduler: false, controllers: false },
   });
-  agentPort = server.agentPort!;
 }
 
 const runningContainers = (): number => [...agent.machine.containers.values()].filter(({ status }) => status.state === 'Running').length;

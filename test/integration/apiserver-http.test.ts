@@ -332,7 +332,7 @@ describe('discovery and documents', () => {
 describe('watches', () => {
   test('stream events as they come, in JSON, as tables and in protobuf, and end when their time is up', async () => {
     const { resourceVersion } = (await ask('GET', collection)).json().metadata as { resourceVersion: string };
-    const path = `${collection}?watch=True&timeoutSeconds=1&resourceVersion=${resourceVersion}&fieldSelector=metadata.name%3Dwatched`;
+    const path = `${collection}?watch=True&timeoutSeconds=4&resourceVersion=${resourceVersion}&fieldSelector=metadata.name%3Dwatched`;
     const plain = ask('GET', path);
     const table = ask('GET', path, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
     const binary = ask('GET', path, { accept: 'application/vnd.kubernetes.protobuf' });
@@ -422,7 +422,7 @@ describe('watches', () => {
     await new Promise((resolve) => stream.once('response', resolve));
     expect(await open()).toBe(1);
     stream.close();
-    for (let tries = 0; tries < 100 && (await open()) > 0; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let tries = 0; tries < 2000 && (await open()) > 0; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await open()).toBe(0);
   });
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pods } from '#api/shapes/resources';
 import { startCluster, type TestCluster } from '#server/testing';
-import { installedVersions, type Kubectl, useKubectl } from '../harness/kubectl.ts';
+import { endAtFirstWords, installedVersions, type Kubectl, useKubectl } from '../harness/kubectl.ts';
 
 let cluster: TestCluster;
 let folder: string;
@@ -116,12 +116,12 @@ describe.each([...installedVersions(['1.27', '1.30', '1.33']), '1.35'])('kubectl
   });
 
   test('watches, and waits for what comes', async () => {
-    const watching = kubectl.run(['-n', namespace, 'get', 'pods', '--watch-only', '--request-timeout=4s', '-o', 'name']);
-    const waiting = on('wait', '--for=jsonpath={.status.phase}=Running', 'pod/watched', '--timeout=20s').catch((error: unknown) =>
+    const watching = kubectl.run(['-n', namespace, 'get', 'pods', '--watch-only', '-o', 'name'], { onStart: endAtFirstWords });
+    const waiting = on('wait', '--for=jsonpath={.status.phase}=Running', 'pod/watched', '--timeout=60s').catch((error: unknown) =>
       String(error),
     );
     await on('run', 'watched', '--image=x');
-    const waited = on('wait', '--for=condition=Ready', 'pod/watched', '--timeout=20s');
+    const waited = on('wait', '--for=condition=Ready', 'pod/watched', '--timeout=60s');
     const pod = await cluster.client.get(pods, { namespace, name: 'watched' });
     await cluster.client.updateStatus(pods, {
       ...pod,
@@ -129,7 +129,13 @@ describe.each([...installedVersions(['1.27', '1.30', '1.33']), '1.35'])('kubectl
     });
     expect(await waited).toContain('condition met');
     await waiting;
+    // It may have begun only now: changes go on until it has seen one.
+    let seen = false;
+    const ended = watching.finally(() => {
+      seen = true;
+    });
+    for (let change = 0; !seen; change++) await on('label', 'pod', 'watched', '--overwrite', `change=${change}`);
+    expect((await ended).stdout).toContain('pod/watched');
     await on('delete', 'pod', 'watched', '--force', '--grace-period=0');
-    expect((await watching).stdout).toContain('pod/watched');
   });
 });

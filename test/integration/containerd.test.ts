@@ -52,7 +52,7 @@ function pidOf(containerd: Containerd): number {
 }
 
 /** Asks again until `look` gives something. */
-async function eventually<T>(look: () => Promise<T | undefined> | T | undefined, limit = 20_000): Promise<T> {
+async function eventually<T>(look: () => Promise<T | undefined> | T | undefined, limit = 90_000): Promise<T> {
   const deadline = Date.now() + limit;
   for (;;) {
     const found = await look();
@@ -79,7 +79,7 @@ function lifecycleTests(): void {
   test('a second start takes up the one that runs', async () => {
     const pid = pidOf(own.containerd);
     const next = new Containerd({ home: own.home, clock: systemClock, log: silentLogger });
-    await next.start(AbortSignal.timeout(10_000));
+    await next.start(AbortSignal.timeout(60_000));
     expect(pidOf(next)).toBe(pid);
   });
 
@@ -136,7 +136,7 @@ function lifecycleTests(): void {
   test('a changed configuration starts it again', async () => {
     const pid = pidOf(own.containerd);
     writeFileSync(own.containerd.layout.configuration, '# something older\n');
-    await own.containerd.start(AbortSignal.timeout(20_000));
+    await own.containerd.start(AbortSignal.timeout(60_000));
     expect(pidOf(own.containerd)).not.toBe(pid);
     expect(readFileSync(own.containerd.layout.configuration, 'utf8')).toContain(pauseImageReference);
   });
@@ -149,14 +149,14 @@ function lifecycleTests(): void {
       const id = await runtime.createContainer(sandbox, containerConfig(['/bin/sleep', '3600']), config);
       await runtime.startContainer(id);
       // The middle process ends at once, so the last one is pause's; what it leaves when it ends must not stay as a zombie.
-      await runtime.execSync(id, ['/bin/sh', '-c', '(sleep 0.1 &) ; exit 0'], 5_000);
+      await runtime.execSync(id, ['/bin/sh', '-c', '(sleep 0.1 &) ; exit 0'], 60_000);
       await eventually(async () => {
-        const { stdout } = await runtime.execSync(id, ['/bin/ps', '-o', 'pid,stat,comm'], 5_000);
+        const { stdout } = await runtime.execSync(id, ['/bin/ps', '-o', 'pid,stat,comm'], 60_000);
         const lines = Buffer.from(stdout).toString();
         expect(lines).toMatch(/^ *1 .*pause$/m);
         return /sleep/.test(lines.replace(/sleep$/m, '')) ? undefined : true;
       });
-      const { stdout } = await runtime.execSync(id, ['/bin/ps', '-o', 'pid,stat,comm'], 5_000);
+      const { stdout } = await runtime.execSync(id, ['/bin/ps', '-o', 'pid,stat,comm'], 60_000);
       expect(Buffer.from(stdout).toString()).not.toMatch(/ Z/);
     } finally {
       await runtime.stopSandbox(sandbox);
@@ -331,7 +331,7 @@ function imageTests(): void {
     const home = join(folder, 'a-long-name-'.repeat(10));
     const containerd = new Containerd({ home, clock: systemClock, log: silentLogger });
     try {
-      await containerd.start(AbortSignal.timeout(30_000));
+      await containerd.start(AbortSignal.timeout(60_000));
       expect(Buffer.byteLength(containerd.layout.socket)).toBeLessThan(100);
     } finally {
       await removeContainerd({ home, clock: systemClock });
@@ -350,13 +350,13 @@ function imageTests(): void {
       log: silentLogger,
       binaries: { ...findContainerdBinaries(), containerd: script },
     });
-    await expect(containerd.start(AbortSignal.timeout(20_000))).rejects.toThrow(/the disk is upside down/);
+    await expect(containerd.start(AbortSignal.timeout(60_000))).rejects.toThrow(/the disk is upside down/);
     const missing = new Containerd({
       home,
       clock: systemClock,
       log: silentLogger,
       binaries: { ...findContainerdBinaries(), containerd: '/no/such/containerd' },
     });
-    await expect(missing.start(AbortSignal.timeout(20_000))).rejects.toThrow(/\/no\/such\/containerd/);
+    await expect(missing.start(AbortSignal.timeout(60_000))).rejects.toThrow(/\/no\/such\/containerd/);
   });
 }

@@ -39,7 +39,7 @@ function follow(backend: Backend, prefix: string, after: Revision) {
       await done;
     },
     reach: async (revision: Revision) => {
-      const end = systemClock.monotonic() + 30_000;
+      const end = systemClock.monotonic() + 90_000;
       while (state.revision < revision && state.failed === undefined && systemClock.monotonic() < end) await systemClock.sleep(10);
       if (state.failed !== undefined) throw state.failed;
       expect(state.revision).toBeGreaterThanOrEqual(revision);
@@ -248,12 +248,15 @@ describeOnEtcd('etcd: writes', () => {
         acknowledged.set(key, await put(backend, key, key, 0));
       }
     });
+    const more = async (): Promise<void> => {
+      for (const before = acknowledged.size; acknowledged.size < before + 60; ) await systemClock.sleep(20);
+    };
     for (let round = 0; round < 3; round++) {
-      await systemClock.sleep(300);
+      await more();
       await members[0]?.kill();
       await members[0]?.start();
     }
-    await systemClock.sleep(300);
+    await more();
     stopped = true;
     await Promise.all(writers);
     const { items } = await backend.list('/kill/');

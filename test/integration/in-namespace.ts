@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from '@jest/globals';
 
 const marker = 'BERTH_TEST_IN_NAMESPACE';
-const limit = 300_000;
+const limit = 600_000;
 
 interface JestReport {
   readonly testResults: readonly {

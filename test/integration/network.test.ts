@@ -21,6 +21,7 @@ import { type Clock, systemClock } from '#base/clock';
 import { silentLogger } from '#base/logging';
 import { ManualClock } from '#base/manual-clock';
 import { buildDemoImage } from '../../hack/demo-image.ts';
+import { eventually } from '../harness/commands.ts';
 import { isInNamespace } from './in-namespace.ts';
 import { busyboxImage, removeCgroups, whyNoContainers } from './private-containerd.ts';
 
@@ -110,6 +111,12 @@ function defineTests(): void {
       runPod('web2'),
       runPod('client', ['default/hello_front']),
     ]);
+    // A container that runs need not listen yet.
+    await Promise.all(
+      [web1, web2].map((pod) =>
+        eventually(`${pod.name} listens`, async () => ((await get(client, pod.address)).startsWith(pod.name) ? true : undefined)),
+      ),
+    );
   });
 
   afterAll(async () => {
@@ -192,7 +199,7 @@ function defineTests(): void {
 
   /** Runs a command in a pod; its output, or its complaint. */
   async function inPod(pod: RunningPod, ...command: string[]): Promise<string> {
-    const { stdout, stderr, exitCode } = await runtime.execSync(pod.container, command, 10_000);
+    const { stdout, stderr, exitCode } = await runtime.execSync(pod.container, command, 60_000);
     return exitCode === 0 ? plain(Buffer.from(stdout).toString()) : `failed with ${exitCode}: ${Buffer.from(stderr).toString()}`;
   }
 
@@ -200,13 +207,13 @@ function defineTests(): void {
   const get = (pod: RunningPod, host: string): Promise<string> => inPod(pod, 'wget', '-q', '-O', '-', `http://${host}/cgi-bin/who`);
 
   async function getFromNode(host: string): Promise<string> {
-    const response = await fetch(`http://${host}/cgi-bin/who`, { signal: AbortSignal.timeout(3_000), headers: { connection: 'close' } });
+    const response = await fetch(`http://${host}/cgi-bin/who`, { signal: AbortSignal.timeout(20_000), headers: { connection: 'close' } });
     return plain(await response.text());
   }
 
   function getFromOutside(host: string): string {
     const command = ['busybox', 'wget', '-q', '-O', '-', `http://${host}/cgi-bin/who`];
-    return plain(execFileSync('ip', ['netns', 'exec', outsideNamespace, ...command], { encoding: 'utf8', timeout: 4_000 }));
+    return plain(execFileSync('ip', ['netns', 'exec', outsideNamespace, ...command], { encoding: 'utf8', timeout: 20_000 }));
   }
 
   /** A program of this machine's Node in a pod's network. */
@@ -221,11 +228,6 @@ function defineTests(): void {
       socket.on('message', (message) => resolve(message.toString()));
       socket.send('hello', port, address);
     }).finally(() => socket.close());
-  }
-
-  async function eventually(holds: () => boolean): Promise<void> {
-    for (let attempt = 0; attempt < 100 && !holds(); attempt++) await systemClock.sleep(50);
-    expect(holds()).toBe(true);
   }
 
   test('a pod reaches every ready endpoint of a service, which sees the pod as its client', async () => {
@@ -406,7 +408,9 @@ function defineTests(): void {
     await apply([service('web', '10.43.0.10')], [slice('web', [web2])]);
     execFileSync('nft', ['flush', 'ruleset']);
     await clock.advance(20_000);
-    await eventually(() => execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' }).includes(network.layout.table));
+    await eventually('the table is there again', async () =>
+      execFileSync('nft', ['list', 'tables'], { encoding: 'utf8' }).includes(network.layout.table) ? true : undefined,
+    );
     expect(await get(client, '10.43.0.10')).toMatch(/^web2 /);
   });
 

@@ -214,7 +214,10 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
         const events = await listening(stop.signal);
         await withSandbox(async (sandbox, config) => {
           const id = await started(sandbox, config, containerConfig(under.programs.runsOn));
-          expect(await events.until((event) => event.type === 'ContainerStarted')).toEqual({ type: 'ContainerStarted', id });
+          expect(await events.until((event) => event.type === 'ContainerStarted' && event.id === id)).toEqual({
+            type: 'ContainerStarted',
+            id,
+          });
         });
       } finally {
         stop.abort();
@@ -288,7 +291,7 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
     test('a command in a container: its output, its code, its deadline, its absence', async () => {
       await withSandbox(async (sandbox, config) => {
         const id = await started(sandbox, config, containerConfig(under.programs.runsOn));
-        const result = await runtime.execSync(id, under.commands.speaks, 10_000);
+        const result = await runtime.execSync(id, under.commands.speaks, 60_000);
         expect(Buffer.from(result.stdout).toString()).toBe('out');
         expect(Buffer.from(result.stderr).toString()).toBe('err');
         expect(result.exitCode).toBe(4);
@@ -297,7 +300,7 @@ export function runtimeSuite(name: string, create: () => Promise<RuntimeUnderTes
         const outcome = hanging.catch((error: unknown) => error);
         await under.passTime();
         expect(await outcome).toMatchObject({ code: 'DeadlineExceeded' });
-        await expect(runtime.execSync(id, under.commands.missing, 10_000)).rejects.toMatchObject({ code: 'NotFound' });
+        await expect(runtime.execSync(id, under.commands.missing, 60_000)).rejects.toMatchObject({ code: 'NotFound' });
       });
     });
 
