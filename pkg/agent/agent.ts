@@ -10,7 +10,8 @@ import type { PersistentVolume, PersistentVolumeClaim, Service } from '#api/shap
 import { type Clock, systemClock } from '#base/clock';
 import { type Runnable, runAll } from '#base/lifecycle';
 import { type Logger, silentLogger } from '#base/logging';
-import { parseJoinToken } from '#rpc/join-token';
+import type { AgentClient, OpenStream } from '#rpc/generated/agent';
+import { type JoinToken, parseJoinToken } from '#rpc/join-token';
 import { type Cgroups, noCgroups, openCgroups } from './cgroups.ts';
 import { readCluster, writeCluster } from './cluster-file.ts';
 import { createCollector } from './collector.ts';
@@ -37,8 +38,9 @@ import { createRuntimeView } from './runtime-view.ts';
 import { forgetAssignments, openAssignments } from './session/assignments.ts';
 import { joinCluster, type NodeCredentials, readCredentials } from './session/credentials.ts';
 import { Outbox } from './session/outbox.ts';
-import { readServers, writeServers } from './session/servers.ts';
+import { KnownServers, readServers, writeServers } from './session/servers.ts';
 import { createSession } from './session/session.ts';
+import { createStreamsOnly } from './session/streams-only.ts';
 import { serveTunnel } from './session/tunnels.ts';
 import { createSlots } from './slots.ts';
 import { createStorageLimits } from './storage-limits.ts';
@@ -94,6 +96,7 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
   const facts = await readMachineFacts(own);
   const nodeName = options.nodeName ?? facts.hostname;
   const { credentials, servers } = await identify(own, nodeName, options);
+  const knownServers = new KnownServers(own, servers, log);
   const assignmentsPath = join(own, 'assignments.jsonl');
   if (options.forgetAssignments === true) await forgetAssignments(assignmentsPath);
   const assignments = await openAssignments(assignmentsPath, log);
@@ -201,6 +204,8 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
     await nodeKeeper.observation();
   };
   const firstLook = (during: AbortSignal): Promise<void> => Promise.race([seen(), clock.sleep(firstLookWithin, during)]);
+  const instance = randomUUID();
+  const onStream = (request: OpenStream, client: AgentClient): void => void serveTunnel(request, client, { open, log }, ending);
   const parts: Runnable[] = [
     ...(ownContainerd === undefined ? [] : [ownContainerd]),
     view,
@@ -224,13 +229,24 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
       clock,
       log,
     }),
+    createStreamsOnly({
+      servers: knownServers,
+      nodeName,
+      version: options.version ?? 'v0.0.0',
+      instance,
+      credentials: () => readCredentials(own),
+      onStream,
+      clock,
+      log,
+    }),
     afterwards(
       firstLook,
       createSession({
-        servers,
+        servers: () => knownServers.addresses,
+        onServers: (told) => knownServers.take(told),
         nodeName,
         version: options.version ?? 'v0.0.0',
-        instance: randomUUID(),
+        instance,
         credentials,
         credentialsDirectory: own,
         assignments,
@@ -243,7 +259,7 @@ async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<voi
               log.error('cannot keep what is known of the cluster', { error: String(error) }),
             );
         },
-        onStream: (request, client) => void serveTunnel(request, client, { open, log }, ending),
+        onStream,
         metrics,
         clock,
         log,
@@ -285,8 +301,7 @@ async function identify(
   options: AgentOptions,
 ): Promise<{ credentials: NodeCredentials; servers: readonly string[] }> {
   const servers = options.servers.length > 0 ? options.servers : await readServers(directory);
-  const [first] = servers;
-  if (first === undefined) throw new Error('no server is known: give one with --server host:port');
+  if (servers.length === 0) throw new Error('no server is known: give one with --server host:port');
   const present = await readCredentials(directory);
   if (present !== undefined) {
     await writeServers(directory, servers);
@@ -297,9 +312,22 @@ async function identify(
       'this node has not joined a cluster: make a token with "berth token create" on the server, and give it with --token-file',
     );
   }
-  const credentials = await joinCluster(directory, first, parseJoinToken(options.token), nodeName);
+  const credentials = await joinAny(directory, servers, parseJoinToken(options.token), nodeName);
   await writeServers(directory, servers);
   return { credentials, servers };
+}
+
+/** By the first of the servers that can be reached. Throws what the last one said. */
+async function joinAny(directory: string, servers: readonly string[], token: JoinToken, nodeName: string): Promise<NodeCredentials> {
+  let failure: unknown;
+  for (const server of servers) {
+    try {
+      return await joinCluster(directory, server, token, nodeName);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 function openAgentCgroups(home: string): Promise<Cgroups> {

@@ -1,6 +1,6 @@
 /**
- * What a cluster has from its first moment, and must have as long as it lives: its namespaces, its own Service with the address of this server, the
- * system's priority classes, the class of local volumes. Made where missing; the Service's endpoints follow the server, the rest is left as it is.
+ * What a cluster has from its first moment, and must have as long as it lives: its namespaces, its own Service with the addresses of its servers, the
+ * system's priority classes, the class of local volumes. Made where missing; the Service's endpoints follow the servers, the rest is left as it is.
  */
 import { deepEqual } from '#api/equality';
 import type { KubernetesObject, ResourceType } from '#api/object';
@@ -9,14 +9,20 @@ import type { EndpointSlice } from '#api/shapes/types/discovery-v1';
 import { hasReason } from '#base/errors';
 import type { Client, Draft } from '#client/client';
 
-export interface BootstrapOptions {
-  /** The cluster IP of the Service `default/kubernetes`: the first of the range. */
-  readonly serviceAddress: string;
-  /** Where pods reach this server: an address of this machine that is not a loopback's. */
-  readonly advertiseAddress: string;
+/** Where pods reach a server: an address of its machine that is not a loopback's. */
+export interface ServerAddress {
+  readonly address: string;
   readonly port: number;
 }
 
+export interface BootstrapOptions {
+  /** The cluster IP of the Service `default/kubernetes`: the first of the range. */
+  readonly serviceAddress: string;
+  /** This server's. */
+  readonly server: ServerAddress;
+}
+
+const serviceLabel = 'kubernetes.io/service-name';
 const own = { component: 'apiserver', provider: 'kubernetes' };
 
 export async function bootstrap(client: Client, options: BootstrapOptions): Promise<void> {
@@ -47,10 +53,9 @@ export async function bootstrap(client: Client, options: BootstrapOptions): Prom
       spec: {
         type: 'ClusterIP',
         clusterIP: options.serviceAddress,
-        ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: options.port }],
+        ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: options.server.port }],
       },
     }),
-    ensureEndpoints(client, options),
   ]);
 }
 
@@ -63,17 +68,41 @@ async function ensure<T extends KubernetesObject>(client: Client, resource: Reso
   });
 }
 
-/** The Service has no selector: nobody but the server knows where it is. */
-async function ensureEndpoints(client: Client, { advertiseAddress, port }: BootstrapOptions): Promise<void> {
-  const wanted: Draft<EndpointSlice> = {
-    metadata: { name: 'kubernetes', namespace: 'default', labels: { ...own, 'kubernetes.io/service-name': 'kubernetes' } },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: [advertiseAddress], conditions: { ready: true } }],
-    ports: [{ name: 'https', port, protocol: 'TCP' }],
-  };
-  await ensure(client, endpointSlices, wanted);
-  const found = await client.get(endpointSlices, { name: 'kubernetes', namespace: 'default' });
-  const { endpoints, ports = [] } = wanted;
-  if (deepEqual(found.endpoints, endpoints) && deepEqual(found.ports, ports)) return;
-  await client.patch(endpointSlices, { name: 'kubernetes', namespace: 'default' }, 'merge', { endpoints, ports });
+/**
+ * Says where the servers are: the endpoints of the Service, which has no selector, for nobody but the servers know. One EndpointSlice for each port that
+ * they listen on, which is mostly one.
+ */
+export async function publishServers(client: Client, servers: readonly ServerAddress[]): Promise<void> {
+  const ports = [...new Set(servers.map(({ port }) => port))].toSorted((a, b) => a - b);
+  const wanted = ports.map((port, index): Draft<EndpointSlice> & { metadata: { name: string; namespace: string } } => {
+    const addresses = [...new Set(servers.filter((server) => server.port === port).map(({ address }) => address))].toSorted();
+    return {
+      metadata: {
+        name: index === 0 ? 'kubernetes' : `kubernetes-${port}`,
+        namespace: 'default',
+        labels: { ...own, [serviceLabel]: 'kubernetes' },
+      },
+      addressType: 'IPv4',
+      endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+      ports: [{ name: 'https', port, protocol: 'TCP' }],
+    };
+  });
+  for (const slice of wanted) {
+    const { name, namespace } = slice.metadata;
+    await ensure(client, endpointSlices, slice);
+    const found = await client.get(endpointSlices, { name, namespace });
+    const { endpoints, ports: listed = [] } = slice;
+    if (deepEqual(found.endpoints, endpoints) && deepEqual(found.ports, listed)) continue;
+    await client.patch(endpointSlices, { name, namespace }, 'merge', { endpoints, ports: listed });
+  }
+  const { items } = await client.list(endpointSlices, {
+    namespace: 'default',
+    labelSelector: `${serviceLabel}=kubernetes,component=apiserver`,
+  });
+  for (const { metadata } of items) {
+    if (wanted.some(({ metadata: { name } }) => name === metadata.name)) continue;
+    await client.delete(endpointSlices, { name: metadata.name ?? '', namespace: 'default' }).catch((error: unknown) => {
+      if (!hasReason(error, 'NotFound')) throw error;
+    });
+  }
 }

@@ -7,6 +7,7 @@ import { status as grpcStatus, Server, type ServerDuplexStream, type ServerUnary
 import type { Registry } from 'prom-client';
 import type { KubernetesObject } from '#api/object';
 import { nodes as nodesResource } from '#api/shapes/resources';
+import type { Node } from '#api/shapes/types/core-v1';
 import { backoffDelay } from '#base/backoff';
 import type { Clock } from '#base/clock';
 import { messageOf, StatusError } from '#base/errors';
@@ -15,17 +16,27 @@ import type { Logger } from '#base/logging';
 import type { Client } from '#client/client';
 import type { InformerSet } from '#client/informer-set';
 import type { NodeConnector } from '#client/node-connector';
-import { type AgentMessage, AgentService, EnrollmentService, type EnrollResponse, type Hello, type TunnelData } from '#rpc/generated/agent';
+import {
+  type AgentMessage,
+  AgentService,
+  EnrollmentService,
+  type EnrollResponse,
+  type Hello,
+  type Servers,
+  type TunnelData,
+} from '#rpc/generated/agent';
 import { createDispatcherMetrics } from './dispatcher-metrics.ts';
 import { createEnrollment, type NodeCertificateAuthority } from './enrollment.ts';
-import { beginEra, type Eras } from './eras.ts';
+import { type Eras, openEra } from './eras.ts';
 import { createEventWriter } from './event-writer.ts';
 import { AssignmentSources } from './node-assignments.ts';
 import { type Call, codeOf, NodeSession, protocolVersion, type SessionServices } from './node-session.ts';
-import { createNodeObjects } from './nodes.ts';
+import { createNodeObjects, serverOf } from './nodes.ts';
+import type { Peers } from './peers.ts';
 import { createRemovedVolumes } from './removed-volumes.ts';
 import { createStatusWriter } from './status-writer.ts';
 import { Streams } from './streams.ts';
+import { StreamsOnlySession } from './streams-only-session.ts';
 import { nodeIdentityOf, ServingCertificates, type ServingPair } from './transport-security.ts';
 
 export interface DispatcherOptions {
@@ -41,6 +52,8 @@ export interface DispatcherOptions {
   readonly openedAt?: number;
   /** Names the cluster to its nodes; the store's incarnation at the beginning, unless given. */
   readonly clusterId?: string;
+  /** Other servers over the same store; unless given, there are none. */
+  readonly peers?: Peers;
   /** All addresses unless given. */
   readonly host?: string;
   /** 0: any free one. */
@@ -82,8 +95,10 @@ class AgentDispatcher implements Dispatcher {
   readonly #silences = new Map<string, { cancel(): void }>();
   readonly #encoded = new WeakMap<KubernetesObject, Uint8Array>();
   readonly #metrics;
+  /** Connections of nodes whose session is with another server: for streams alone. */
+  readonly #streamsOnly = new Map<string, StreamsOnlySession>();
   /** Sessions begin when the era has. */
-  readonly #era: Promise<Eras>;
+  #era: Promise<Eras>;
   #beginEra: (eras: Eras) => void = () => undefined;
   #listening = false;
   #stopped = false;
@@ -91,12 +106,12 @@ class AgentDispatcher implements Dispatcher {
   constructor(options: DispatcherOptions) {
     const { client, clock, log } = options;
     this.#options = options;
-    this.#era = new Promise((resolve) => {
-      this.#beginEra = resolve;
-    });
+    this.#era = this.#nextEra();
     this.#metrics = createDispatcherMetrics(options.registry);
     this.#certificates = new ServingCertificates(options.serving, options.authority.certificatePem);
-    const nodes = createNodeObjects({ client, clusterCidr: options.clusterCidr, clock, log });
+    const { peers } = options;
+    const server = peers === undefined ? {} : { server: peers.own.name };
+    const nodes = createNodeObjects({ client, clusterCidr: options.clusterCidr, ...server, clock, log });
     const sources = new AssignmentSources(options.informers);
     const enrollment = createEnrollment({
       client,
@@ -114,6 +129,7 @@ class AgentDispatcher implements Dispatcher {
       events: createEventWriter(client, log),
       volumes: createRemovedVolumes(client),
       metrics: this.#metrics,
+      servers: peers === undefined ? undefined : () => serversOf(peers),
       incarnation: options.incarnation,
       cluster: { dnsDomain: options.domain, serviceCidr: options.serviceCidr, clusterCidr: options.clusterCidr },
       heartbeatMilliseconds: options.heartbeatMilliseconds ?? 5000,
@@ -121,7 +137,11 @@ class AgentDispatcher implements Dispatcher {
       clock,
       log,
     };
-    this.#streams = new Streams({ session: (nodeName) => this.#sessions.get(nodeName), metrics: this.#metrics, clock });
+    this.#streams = new Streams({
+      session: (nodeName) => this.#sessions.get(nodeName) ?? this.#streamsOnly.get(nodeName),
+      metrics: this.#metrics,
+      clock,
+    });
     this.#server = new Server({
       'grpc.max_receive_message_length': 64 * 1024 * 1024,
       'grpc.keepalive_time_ms': 20_000,
@@ -177,28 +197,66 @@ class AgentDispatcher implements Dispatcher {
         for (const session of this.#sessions.values()) session.note(informer, object, old);
       }),
     );
-    await this.#openEra(signal);
+    if (this.#options.peers !== undefined) unsubscribe.push(...this.#followPeers(this.#options.peers, signal));
+    await this.#openEra(signal, this.#options.openedAt);
     await this.#watchSilence(signal);
     await aborted(signal);
     this.#stopped = true;
     for (const stop of unsubscribe) stop();
     for (const timer of this.#silences.values()) timer.cancel();
-    for (const session of [...this.#sessions.values()]) session.end(new StatusError('ServiceUnavailable', 'the server is stopping'));
+    this.#endSessions('the server is stopping');
     this.#server.forceShutdown();
   }
 
-  async #openEra(signal: AbortSignal): Promise<void> {
-    const { client, clock, log } = this.#options;
+  #endSessions(why: string): void {
+    for (const session of [...this.#sessions.values(), ...this.#streamsOnly.values()])
+      session.end(new StatusError('ServiceUnavailable', why));
+  }
+
+  #nextEra(): Promise<Eras> {
+    return new Promise((resolve) => {
+      this.#beginEra = resolve;
+    });
+  }
+
+  /** `from`: where it begins if it is a new one; where the store is now, unless given. */
+  async #openEra(signal: AbortSignal, from?: number): Promise<void> {
+    const { client, clock, log, peers } = this.#options;
     for (let failures = 0; !signal.aborted; failures++) {
       try {
-        const openedAt = this.#options.openedAt ?? Number((await client.list(nodesResource, { limit: 1 })).metadata.resourceVersion ?? 0);
-        this.#beginEra(await beginEra(client, openedAt));
+        const openedAt = from ?? Number((await client.list(nodesResource, { limit: 1 })).metadata.resourceVersion ?? 0);
+        this.#beginEra(await openEra({ client, openedAt, peers, clock, signal }));
         return;
       } catch (error) {
+        if (signal.aborted) return;
         log.warn('the era of the store is not written yet; agents wait', { error: messageOf(error) });
         await clock.sleep(backoffDelay({ initial: 100, maximum: 5000 }, failures), signal).catch(() => undefined);
       }
     }
+  }
+
+  /** Follows who else serves which node. Gives what stops it. */
+  #followPeers(peers: Peers, signal: AbortSignal): (() => void)[] {
+    const nodes = this.#options.informers.for(nodesResource);
+    peers.onLost(() => {
+      if (signal.aborted) return;
+      // Others have taken over what this server did: its agents begin anew, once it is known in which era.
+      this.#era = this.#nextEra();
+      this.#endSessions('this server was cut off from the others');
+      void this.#openEra(signal);
+    });
+    const unfollow = peers.onChange(() => {
+      for (const session of [...this.#sessions.values(), ...this.#streamsOnly.values()]) session.tellServers();
+      for (const node of nodes.list()) if (!isServedBy(node, peers)) this.#expectReturn(node.metadata.name ?? '', false);
+    });
+    const unwatch = nodes.onChange(({ object }) => {
+      const session = this.#sessions.get(object.metadata.name ?? '');
+      if (session?.isSupersededBy(object) !== true) return;
+      this.#metrics.fenced.inc();
+      session.end(new StatusError('Conflict', 'a newer session of this node has begun with another server'));
+      this.#forget(session);
+    });
+    return [unfollow, unwatch];
   }
 
   /** Nodes that were connected to this server before it was started anew, and do not come back. */
@@ -209,15 +267,23 @@ class AgentDispatcher implements Dispatcher {
     for (const { metadata } of informer.list()) this.#expectReturn(metadata.name ?? '');
   }
 
-  #expectReturn(nodeName: string): void {
-    if (this.#stopped || this.#sessions.has(nodeName)) return;
+  /** `again`: the time begins anew for one that is expected already. */
+  #expectReturn(nodeName: string, again = true): void {
+    if (this.#stopped || this.#sessions.has(nodeName) || (!again && this.#silences.has(nodeName))) return;
     this.#silences.get(nodeName)?.cancel();
     const { clock, silenceMilliseconds, nodes, log } = this.#services;
+    const { peers } = this.#options;
+    // Where another server lives and has the node, that one says when it is silent.
+    const isSilent = (node: Node): boolean => {
+      if (this.#sessions.has(nodeName)) return false;
+      if (peers !== undefined && serverOf(node) !== peers.own.name && isServedBy(node, peers)) return false;
+      log.warn('a node has fallen silent', { node: nodeName });
+      return true;
+    };
     const timer = clock.schedule(silenceMilliseconds, () => {
       this.#silences.delete(nodeName);
       if (this.#stopped || this.#sessions.has(nodeName)) return;
-      log.warn('a node has fallen silent', { node: nodeName });
-      nodes.markSilent(nodeName).catch((error: unknown) => {
+      nodes.markSilent(nodeName, isSilent).catch((error: unknown) => {
         log.warn('a silent node could not be marked, trying again', { node: nodeName, error: messageOf(error) });
         this.#expectReturn(nodeName);
       });
@@ -231,7 +297,7 @@ class AgentDispatcher implements Dispatcher {
       refuse(call, new StatusError('Unauthorized', 'a node certificate of this cluster is needed: join with a token'));
       return;
     }
-    let session: NodeSession | undefined;
+    let session: NodeSession | StreamsOnlySession | undefined;
     let greeted = false;
     let over = false;
     call.on('data', (message: AgentMessage) => {
@@ -240,39 +306,29 @@ class AgentDispatcher implements Dispatcher {
         const hello = message.message.value;
         greeted = true;
         // Before Welcome an agent says nothing but Hello.
-        void this.#era.then((eras) => {
-          if (!over) session = this.#begin(call, hello, identity.nodeName, eras);
-        });
+        if (hello.streamsOnly) session = this.#beginStreams(call, hello, identity.nodeName);
+        else {
+          void this.#era.then((eras) => {
+            if (!over) session = this.#begin(call, hello, identity.nodeName, eras);
+          });
+        }
       } else refuse(call, new StatusError('BadRequest', 'the first message must be Hello'));
     });
     const onEnd = (): void => {
       over = true;
       session?.close();
-      if (session !== undefined) this.#forget(session);
+      if (session instanceof NodeSession) this.#forget(session);
+      else if (session !== undefined && this.#streamsOnly.get(session.nodeName) === session) {
+        this.#streamsOnly.delete(session.nodeName);
+        if (!this.#sessions.has(session.nodeName)) this.#streams.abandon(session.nodeName);
+      }
     };
     call.on('end', onEnd).on('cancelled', onEnd).on('close', onEnd);
     call.on('error', onEnd);
   }
 
   #begin(call: Call, hello: Hello, nodeName: string, eras: Eras): NodeSession | undefined {
-    if (this.#stopped) {
-      refuse(call, new StatusError('ServiceUnavailable', 'the server is stopping'));
-      return undefined;
-    }
-    if (hello.nodeName !== nodeName) {
-      refuse(call, new StatusError('Forbidden', `the certificate is node "${nodeName}"'s and opens nothing of "${hello.nodeName}"`));
-      return undefined;
-    }
-    if (hello.protocolVersion !== protocolVersion) {
-      refuse(
-        call,
-        new StatusError(
-          'BadRequest',
-          `the agent speaks protocol ${hello.protocolVersion}, this server ${protocolVersion}: update the older one`,
-        ),
-      );
-      return undefined;
-    }
+    if (!this.#admits(call, hello, nodeName)) return undefined;
     const older = this.#sessions.get(nodeName);
     if (older !== undefined) {
       this.#metrics.fenced.inc();
@@ -292,6 +348,30 @@ class AgentDispatcher implements Dispatcher {
     return session;
   }
 
+  #beginStreams(call: Call, hello: Hello, nodeName: string): StreamsOnlySession | undefined {
+    if (!this.#admits(call, hello, nodeName)) return undefined;
+    this.#streamsOnly.get(nodeName)?.end(new StatusError('Conflict', 'a newer connection of this node has begun'));
+    const session = new StreamsOnlySession(nodeName, call, this.#services.servers);
+    this.#streamsOnly.set(nodeName, session);
+    return session;
+  }
+
+  /** Refuses the call where it is not the node's own, or not of this protocol. */
+  #admits(call: Call, hello: Hello, nodeName: string): boolean {
+    const refusal = this.#stopped
+      ? new StatusError('ServiceUnavailable', 'the server is stopping')
+      : hello.nodeName !== nodeName
+        ? new StatusError('Forbidden', `the certificate is node "${nodeName}"'s and opens nothing of "${hello.nodeName}"`)
+        : hello.protocolVersion !== protocolVersion
+          ? new StatusError(
+              'BadRequest',
+              `the agent speaks protocol ${hello.protocolVersion}, this server ${protocolVersion}: update the older one`,
+            )
+          : undefined;
+    if (refusal !== undefined) refuse(call, refusal);
+    return refusal === undefined;
+  }
+
   #forget(session: NodeSession): void {
     const { nodeName } = session;
     if (this.#sessions.get(nodeName) !== session) return;
@@ -301,6 +381,16 @@ class AgentDispatcher implements Dispatcher {
     this.#options.log.info('an agent has disconnected', { node: nodeName });
     this.#expectReturn(nodeName);
   }
+}
+
+/** Whether the server that the node's agent was last connected to lives. */
+function isServedBy(node: Node, peers: Peers): boolean {
+  const server = serverOf(node);
+  return peers.members.some(({ name }) => name === server);
+}
+
+function serversOf({ own, members }: Peers): Servers {
+  return { own: own.name, servers: members.flatMap(({ name, agents }) => (agents === undefined ? [] : [{ name, address: agents }])) };
 }
 
 function refuse(call: { emit(event: 'error', error: object): boolean }, error: StatusError): void {

@@ -11,12 +11,12 @@ import { messageOf, StatusError } from '#base/errors';
 import type { Logger } from '#base/logging';
 import type { Client } from '#client/client';
 import type { Informer } from '#client/informer';
-import type { AgentMessage, ClusterConfiguration, Hello, ServerMessage, StatusBatch } from '#rpc/generated/agent';
+import type { AgentMessage, ClusterConfiguration, Hello, ServerMessage, Servers, StatusBatch } from '#rpc/generated/agent';
 import type { DispatcherMetrics } from './dispatcher-metrics.ts';
 import type { Eras } from './eras.ts';
 import { type EventWriter, withNode } from './event-writer.ts';
 import { type AssignedEntry, type AssignmentSources, NodeAssignments } from './node-assignments.ts';
-import type { NodeObjects } from './nodes.ts';
+import { type NodeObjects, serverOf } from './nodes.ts';
 import type { RemovedVolumes } from './removed-volumes.ts';
 import type { StatusWriter } from './status-writer.ts';
 
@@ -32,6 +32,8 @@ export interface SessionServices {
   readonly metrics: DispatcherMetrics;
   readonly incarnation: string;
   readonly eras: Eras;
+  /** The servers that agents may go to; undefined where there is only one. */
+  readonly servers: (() => Servers) | undefined;
   readonly cluster: Omit<ClusterConfiguration, 'podCidr'>;
   readonly heartbeatMilliseconds: number;
   /** A session that is silent for this long is over. */
@@ -102,6 +104,7 @@ export class NodeSession {
         restoredEra: eras.restored,
       },
     });
+    this.tellServers();
     this.#every('silence', heartbeatMilliseconds, () => {
       if (clock.monotonic() - this.#lastHeard > silenceMilliseconds) this.end(new StatusError('Timeout', 'the agent has fallen silent'));
     });
@@ -121,6 +124,18 @@ export class NodeSession {
         'flush',
         this.#services.clock.schedule(gather, () => this.#flush()),
       );
+  }
+
+  /** To be called when the servers have changed. */
+  tellServers(): void {
+    const servers = this.#services.servers?.();
+    if (servers !== undefined && this.#node !== undefined) this.#send({ $case: 'servers', value: servers });
+  }
+
+  /** Whether this, a newer state of the Node than the session began with, says that its agent is connected to another server. */
+  isSupersededBy(node: Node): boolean {
+    if (this.#node === undefined || Number(node.metadata.resourceVersion) <= Number(this.#node.metadata.resourceVersion)) return false;
+    return serverOf(node) !== serverOf(this.#node);
   }
 
   take({ message }: AgentMessage): void {

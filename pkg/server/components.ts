@@ -11,6 +11,7 @@ import { InformerSet } from '#client/informer-set';
 import type { NodeConnector } from '#client/node-connector';
 import { createWorkQueueMetrics } from '#client/workqueue-metrics';
 import { createControllers } from '#controllers/index';
+import type { Peers } from '#dispatcher/peers';
 import { createScheduler } from '#scheduler/scheduler';
 import { createSchedulerMetrics } from '#scheduler/scheduler-metrics';
 import type { Compare } from '#storage/backend';
@@ -37,6 +38,8 @@ export interface ComponentsOptions {
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly domain: string;
+  /** Other servers over the same store; undefined where there can be none. */
+  readonly peers: Peers | undefined;
   /** Of the store. */
   readonly incarnation: string;
   /** Its newest revision when it was opened. */
@@ -116,6 +119,7 @@ export async function createComponents(options: ComponentsOptions): Promise<Comp
     serving: pki.serving,
     incarnation,
     openedAt: options.openedAt,
+    ...(options.peers === undefined ? {} : { peers: options.peers }),
     ...(host === undefined ? {} : { host }),
     port: options.agentPort,
     clusterCidr,

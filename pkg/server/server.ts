@@ -13,7 +13,7 @@ import { type CertificateAuthority, type KeyPair, openPki, type PkiOptions, serv
 import { TokenAuthenticator } from '#apiserver/auth/token-authenticator';
 import { TokenSigner } from '#apiserver/auth/token-signer';
 import { createAuthorizers } from '#apiserver/authorization/index';
-import { bootstrap } from '#apiserver/bootstrap';
+import { bootstrap, publishServers } from '#apiserver/bootstrap';
 import { boundPodsOf } from '#apiserver/bound-pods';
 import { createApiServer } from '#apiserver/http/create-api-server';
 import type { HealthCheck } from '#apiserver/http/health';
@@ -37,14 +37,15 @@ import type { Client } from '#client/client';
 import { type ConnectionOptions, saveConnection } from '#client/kubeconfig';
 import type { NodeConnector } from '#client/node-connector';
 import { createClient } from '#client/typed-client';
-import type { Backend } from '#storage/backend';
+import type { Backend, Compare } from '#storage/backend';
 import { Compactor } from '#storage/compactor';
-import type { EtcdSettings, StoreName } from '#storage/index';
+import { type EtcdSettings, type StoreName, storageDriver } from '#storage/index';
 import { Store } from '#storage/store';
 import { openStore } from '#storage/transfer';
 import { WatchCache } from '#storage/watch-cache';
 import { createComponents, type ServerComponents } from './components.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
+import { joinServers } from './servers.ts';
 import { firstAddressOf } from './service-address.ts';
 import { createWebListener } from './web-listener.ts';
 
@@ -144,8 +145,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     virtualResources: [...virtualResources, tokenReview(authenticator), ...resourceMetrics(new NodeUsages(nodes, clock))],
     observer: createVerbObserver(registry, cache),
   });
-  const clientFor = (user: UserInfo): Client => createClient(createLocalTransport(verbs, user, { clock }));
-  const component = (name: string): Client => clientFor({ name, groups: [authenticatedGroup] });
+  const clientFor = (user: UserInfo, fence?: Compare): Client =>
+    createClient(createLocalTransport(verbs, user, { clock, ...(fence === undefined ? {} : { fence }) }));
+  const component = (name: string, fence?: Compare): Client => clientFor({ name, groups: [authenticatedGroup] }, fence);
+  // One server alone needs no leases, and writes none.
+  const together = storageDriver(options.store).isShared
+    ? await joinServers({ home: options.home, client: component('system:berth:server'), backend, clock, log })
+    : undefined;
   const caching = runAll([cache, new Compactor({ backend, clock, logger: log })], outer.signal);
   caching.catch(() => undefined);
   const closing = async (running: Promise<void>): Promise<void> => {
@@ -170,6 +176,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       enabled: options.components ?? {},
       pki,
       clientFor: component,
+      ...(together === undefined ? {} : { lead: together.lead }),
+      peers: together?.membership,
       clock,
       log,
       registry,
@@ -211,19 +219,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const { port } = await face.listen();
     api = face;
     const agentPort = await components.listen();
-    await bootstrap(component('system:berth:bootstrap'), {
-      serviceAddress,
-      port,
-      advertiseAddress: options.advertiseAddress ?? namedHost(options.host)[0] ?? firstOwnAddress(),
-    });
+    const address = options.advertiseAddress ?? namedHost(options.host)[0] ?? firstOwnAddress();
+    await bootstrap(component('system:berth:bootstrap'), { serviceAddress, server: { address, port } });
+    if (together === undefined) await publishServers(component('system:berth:bootstrap'), [{ address, port }]);
+    else await together.enter({ address, port, agents: agentPort === undefined ? undefined : `${authority(address)}:${agentPort}` });
     bootstrapped = true;
     const reached = namedHost(options.host)[0] ?? '127.0.0.1';
-    const url = `https://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+    const url = `https://${authority(reached)}:${port}`;
     const connection = connectionFor(url, pki.authority, pki.admin);
     await saveConnection(join(options.home, 'kubeconfig'), 'berth', connection, true);
     const webPort = options.webPort ?? (options.port === 0 ? undefined : port + 2);
     const parts = [
       face,
+      ...(together?.parts ?? []),
       ...components.parts,
       ...(webPort === undefined
         ? []
@@ -265,6 +273,11 @@ async function openBackend({ store, home, etcd, clock = systemClock, log = silen
 
 function connectionFor(server: string, authority: CertificateAuthority, admin: KeyPair): ConnectionOptions {
   return { server, certificateAuthority: authority.certificatePem, clientCertificate: admin.certificate, clientKey: admin.privateKey };
+}
+
+/** An address as it stands before a port. */
+function authority(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
 }
 
 /** Of this machine, for others; 127.0.0.1 where it has none. */

@@ -21,6 +21,8 @@ interface StorageDriver {
   readonly name: string;
   /** For help, after the name. */
   readonly about: string;
+  /** Several servers may have it open at the same time. */
+  readonly isShared: boolean;
   /** Opens the store, making it if there is none. Throws an error that says what is in the way. */
   open(options: StorageOptions): Promise<Backend>;
   /**
@@ -34,6 +36,7 @@ export const storageDrivers = [
   {
     name: 'sqlite',
     about: 'a file of its own',
+    isShared: false,
     open: async (options) => {
       const { openSqlite } = await import('./sqlite/sqlite-backend.ts');
       return await openSqlite({ path: await sqlitePath(options) });
@@ -46,6 +49,7 @@ export const storageDrivers = [
   {
     name: 'memory',
     about: 'lost at the end',
+    isShared: false,
     open: async () => {
       const { MemoryBackend } = await import('./memory/memory-backend.ts');
       return new MemoryBackend();
@@ -54,6 +58,7 @@ export const storageDrivers = [
   {
     name: 'etcd',
     about: 'several servers may share it',
+    isShared: true,
     open: async (options) => {
       const { openEtcd } = await import('./etcd/etcd-backend.ts');
       return await openEtcd(etcdOptions(options));

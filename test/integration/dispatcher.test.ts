@@ -13,10 +13,11 @@ import { silentLogger } from '#base/logging';
 import type { Client } from '#client/client';
 import { InformerSet } from '#client/informer-set';
 import { createEnrollment, type Enrollment } from '#dispatcher/enrollment';
-import { beginEra } from '#dispatcher/eras';
+import { openEra } from '#dispatcher/eras';
 import { createEventWriter, type ReportedEvent } from '#dispatcher/event-writer';
 import { AssignmentSources, NodeAssignments } from '#dispatcher/node-assignments';
 import { createNodeObjects, type NodeObjects } from '#dispatcher/nodes';
+import type { Peer, Peers } from '#dispatcher/peers';
 import { createStatusWriter } from '#dispatcher/status-writer';
 import { createSigningRequest } from '#rpc/signing-request';
 
@@ -159,11 +160,104 @@ test('an event that is told twice counts once, and one that goes on is one objec
 });
 
 test('eras follow one another, each from where its server found the store', async () => {
-  const first = await beginEra(client, 10);
-  const second = await beginEra(client, 20);
+  const { signal } = new AbortController();
+  const open = (openedAt: number) => openEra({ client, openedAt, peers: undefined, clock: systemClock, signal });
+  const first = await open(10);
+  const second = await open(20);
   expect(second.diverged(first.current, 20)).toBe(false);
   expect(second.diverged(first.current, 21)).toBe(true);
   expect(second.diverged(second.current, 1000)).toBe(false);
+});
+
+describe('eras of several servers', () => {
+  let members: Peer[];
+  let onLook: () => void = () => undefined;
+  const looked = (): Promise<void> =>
+    new Promise((resolve) => {
+      onLook = resolve;
+    });
+  const peersOf = (name: string, identity = name): Peers => {
+    members = [...members.filter((member) => member.name !== name), { name, identity, agents: undefined, era: '', renewed: true }];
+    return {
+      own: { name, identity },
+      members,
+      newest: () => {
+        const answer = Promise.resolve(members);
+        onLook();
+        return answer;
+      },
+      serve: (era) => {
+        members = members.map((member) => (member.name === name ? { ...member, era } : member));
+        return Promise.resolve();
+      },
+      onChange: () => () => undefined,
+      onLost: () => undefined,
+    };
+  };
+  const open = (peers: Peers, openedAt: number) =>
+    openEra({ client, openedAt, peers, clock: systemClock, signal: new AbortController().signal });
+  beforeEach(() => {
+    members = [];
+  });
+
+  test('one that joins a living one serves in the same era, so that an agent may go from one to the other', async () => {
+    const first = await open(peersOf('a'), 10);
+    const second = await open(peersOf('b'), 20);
+    expect(second.current).toBe(first.current);
+    expect(second.diverged(first.current, 500)).toBe(false);
+    // The first is gone, the second lives on in its era, and a third joins that one.
+    members = members.filter(({ name }) => name !== 'a');
+    expect((await open(peersOf('c'), 30)).current).toBe(first.current);
+  });
+
+  test('many that begin at the same time share one', async () => {
+    const all = await Promise.all(['a', 'b', 'c', 'd'].map((name, index) => open(peersOf(name), 10 + index)));
+    expect(new Set(all.map(({ current }) => current)).size).toBe(1);
+  });
+
+  test('one that finds an older copy begins anew, also when it and others have the names of those before', async () => {
+    const before = await open(peersOf('a', 'first start of a'), 10);
+    members = members.map((member) => ({ ...member, era: '' }));
+    const [one, other] = await Promise.all([open(peersOf('a', 'second start of a'), 20), open(peersOf('b'), 20)]);
+    expect(one?.current).toBe(other?.current);
+    expect(one?.diverged(before.current, 21)).toBe(true);
+  });
+
+  test('one that was not seen to live is waited for: it may, or its end will show', async () => {
+    const first = await open(peersOf('a'), 10);
+    members = members.map((member) => ({ ...member, renewed: false }));
+    const joining = open(peersOf('b'), 20);
+    await looked();
+    members = members.map((member) => ({ ...member, renewed: true }));
+    expect((await joining).current).toBe(first.current);
+    members = members.filter(({ name }) => name !== 'b').map((member) => ({ ...member, renewed: false }));
+    const next = open(peersOf('c'), 20);
+    await looked();
+    members = members.filter(({ name }) => name === 'c');
+    expect((await next).current).not.toBe(first.current);
+  });
+
+  test('one that was taken for dead goes on in its own, if no other has begun one', async () => {
+    const peers = peersOf('a');
+    const first = await open(peers, 10);
+    members = [];
+    expect((await open(peers, 50)).current).toBe(first.current);
+  });
+});
+
+describe('ranges of pod addresses', () => {
+  test('are given once, though several servers give at the same time', async () => {
+    const servers = ['a', 'b', 'c'].map((server) =>
+      createNodeObjects({ client, clusterCidr: '10.42.0.0/16', server, clock: systemClock, log: silentLogger }),
+    );
+    const names = Array.from({ length: 9 }, (_, index) => `node-${index}`);
+    const made = await Promise.all(
+      names.map((name, index) =>
+        servers[index % 3]!.register(name, { apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: {}, status: { conditions: [] } }),
+      ),
+    );
+    expect(new Set(made.map(({ spec }) => spec?.podCIDR)).size).toBe(9);
+  });
 });
 
 describe('over caches', () => {

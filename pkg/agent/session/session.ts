@@ -16,6 +16,7 @@ import {
   type ClusterConfiguration,
   type OpenStream,
   type ServerMessage,
+  type Servers,
 } from '#rpc/generated/agent';
 import type { AgentMetrics } from '../metrics.ts';
 import type { AssignedObject, Assignments } from './assignments.ts';
@@ -25,8 +26,9 @@ import type { Batch, Outbox } from './outbox.ts';
 export const protocolVersion = 1;
 
 export interface SessionOptions {
-  /** `host:port`, tried in turn. */
-  readonly servers: readonly string[];
+  /** `host:port`, tried in turn; may change. */
+  readonly servers: () => readonly string[];
+  readonly onServers: (servers: Servers) => void;
   readonly nodeName: string;
   readonly version: string;
   /** Chosen anew at each start of the agent. */
@@ -56,7 +58,8 @@ export function createSession(options: SessionOptions): Runnable {
       let own = options.credentials;
       let turn = 0;
       for (let failures = 0; !signal.aborted; turn++) {
-        const server = options.servers[turn % options.servers.length]!;
+        const servers = options.servers();
+        const server = servers[turn % servers.length]!;
         try {
           if (shouldRenew(own.certificate, options.clock)) {
             own = await renewCredentials(options.credentialsDirectory, server, own, options.nodeName, options.clock);
@@ -71,7 +74,10 @@ export function createSession(options: SessionOptions): Runnable {
           options.log[level](`no session with ${server}: what runs here goes on`, { error: messageOf(error) });
         }
         if (signal.aborted) return;
-        await options.clock.sleep(backoffDelay(reconnect, failures++), signal).catch(() => undefined);
+        // Where there are others, they are asked first.
+        const delay = failures < options.servers().length - 1 ? reconnect.initial : backoffDelay(reconnect, failures);
+        failures++;
+        await options.clock.sleep(delay, signal).catch(() => undefined);
       }
     },
   };
@@ -155,6 +161,7 @@ class Conversation {
         revision: BigInt(assignments.held.revision),
         node: encode(node()),
         era: assignments.held.era,
+        streamsOnly: false,
       },
     });
   }
@@ -168,6 +175,9 @@ class Conversation {
         return;
       case 'openStream':
         this.#options.onStream(message.value, this.#client);
+        return;
+      case 'servers':
+        this.#options.onServers(message.value);
         return;
       default:
         // A heartbeat's answer, or a message of a newer server: that it came is all that matters.

@@ -74,6 +74,8 @@ export interface Hello {
   node: Buffer;
   /** The era in which those assignments were accepted. */
   era: string;
+  /** This connection is for streams alone: the node's session is with another server, and is not fenced by it. */
+  streamsOnly: boolean;
 }
 
 export interface Heartbeat {
@@ -140,6 +142,7 @@ export interface ServerMessage {
     | { $case: "acknowledged"; value: StatusAcknowledged }
     | { $case: "openStream"; value: OpenStream }
     | { $case: "heartbeat"; value: HeartbeatAcknowledged }
+    | { $case: "servers"; value: Servers }
     | undefined;
 }
 
@@ -160,6 +163,22 @@ export interface Welcome {
   diverged: boolean;
   /** The newest era that a deliberate restore began; empty when there was none. One that the agent has not seen excuses `diverged`. */
   restoredEra: string;
+}
+
+/**
+ * The servers of the cluster, after Welcome and whenever they have changed: the agent goes to another when its own is lost, and holds a
+ * connection for streams with each.
+ */
+export interface Servers {
+  servers: Server[];
+  /** The name of the one that says this. */
+  own: string;
+}
+
+export interface Server {
+  name: string;
+  /** host:port of its agents' port. */
+  address: string;
 }
 
 export interface ClusterConfiguration {
@@ -753,6 +772,7 @@ function createBaseHello(): Hello {
     revision: 0n,
     node: Buffer.alloc(0),
     era: "",
+    streamsOnly: false,
   };
 }
 
@@ -784,6 +804,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.era !== "") {
       writer.uint32(66).string(message.era);
+    }
+    if (message.streamsOnly !== false) {
+      writer.uint32(72).bool(message.streamsOnly);
     }
     return writer;
   },
@@ -865,6 +888,14 @@ export const Hello: MessageFns<Hello> = {
             message.era = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.streamsOnly = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -903,6 +934,11 @@ export const Hello: MessageFns<Hello> = {
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
       node: isSet(object.node) ? Buffer.from(bytesFromBase64(object.node)) : Buffer.alloc(0),
       era: isSet(object.era) ? globalThis.String(object.era) : "",
+      streamsOnly: isSet(object.streamsOnly)
+        ? globalThis.Boolean(object.streamsOnly)
+        : isSet(object.streams_only)
+        ? globalThis.Boolean(object.streams_only)
+        : false,
     };
   },
 
@@ -932,6 +968,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.era !== "") {
       obj.era = message.era;
     }
+    if (message.streamsOnly !== false) {
+      obj.streamsOnly = message.streamsOnly;
+    }
     return obj;
   },
 
@@ -948,6 +987,7 @@ export const Hello: MessageFns<Hello> = {
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.node = object.node ?? Buffer.alloc(0);
     message.era = object.era ?? "";
+    message.streamsOnly = object.streamsOnly ?? false;
     return message;
   },
 };
@@ -1800,6 +1840,9 @@ export const ServerMessage: MessageFns<ServerMessage> = {
       case "heartbeat":
         HeartbeatAcknowledged.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
+      case "servers":
+        Servers.encode(message.message.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1857,6 +1900,14 @@ export const ServerMessage: MessageFns<ServerMessage> = {
             message.message = { $case: "heartbeat", value: HeartbeatAcknowledged.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.message = { $case: "servers", value: Servers.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1883,6 +1934,8 @@ export const ServerMessage: MessageFns<ServerMessage> = {
         ? { $case: "openStream", value: OpenStream.fromJSON(object.open_stream) }
         : isSet(object.heartbeat)
         ? { $case: "heartbeat", value: HeartbeatAcknowledged.fromJSON(object.heartbeat) }
+        : isSet(object.servers)
+        ? { $case: "servers", value: Servers.fromJSON(object.servers) }
         : undefined,
     };
   },
@@ -1899,6 +1952,8 @@ export const ServerMessage: MessageFns<ServerMessage> = {
       obj.openStream = OpenStream.toJSON(message.message.value);
     } else if (message.message?.$case === "heartbeat") {
       obj.heartbeat = HeartbeatAcknowledged.toJSON(message.message.value);
+    } else if (message.message?.$case === "servers") {
+      obj.servers = Servers.toJSON(message.message.value);
     }
     return obj;
   },
@@ -1936,6 +1991,12 @@ export const ServerMessage: MessageFns<ServerMessage> = {
       case "heartbeat": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "heartbeat", value: HeartbeatAcknowledged.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "servers": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "servers", value: Servers.fromPartial(object.message.value) };
         }
         break;
       }
@@ -2168,6 +2229,176 @@ export const Welcome: MessageFns<Welcome> = {
     message.era = object.era ?? "";
     message.diverged = object.diverged ?? false;
     message.restoredEra = object.restoredEra ?? "";
+    return message;
+  },
+};
+
+function createBaseServers(): Servers {
+  return { servers: [], own: "" };
+}
+
+export const Servers: MessageFns<Servers> = {
+  encode(message: Servers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.servers) {
+      Server.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.own !== "") {
+      writer.uint32(18).string(message.own);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Servers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.servers.push(Server.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.own = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Servers {
+    return {
+      servers: globalThis.Array.isArray(object?.servers) ? object.servers.map((e: any) => Server.fromJSON(e)) : [],
+      own: isSet(object.own) ? globalThis.String(object.own) : "",
+    };
+  },
+
+  toJSON(message: Servers): unknown {
+    const obj: any = {};
+    if (message.servers?.length) {
+      obj.servers = message.servers.map((e) => Server.toJSON(e));
+    }
+    if (message.own !== "") {
+      obj.own = message.own;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Servers>, I>>(base?: I): Servers {
+    return Servers.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Servers>, I>>(object: I): Servers {
+    const message = createBaseServers();
+    message.servers = object.servers?.map((e) => Server.fromPartial(e)) || [];
+    message.own = object.own ?? "";
+    return message;
+  },
+};
+
+function createBaseServer(): Server {
+  return { name: "", address: "" };
+}
+
+export const Server: MessageFns<Server> = {
+  encode(message: Server, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Server {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseServer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Server {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+    };
+  },
+
+  toJSON(message: Server): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Server>, I>>(base?: I): Server {
+    return Server.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Server>, I>>(object: I): Server {
+    const message = createBaseServer();
+    message.name = object.name ?? "";
+    message.address = object.address ?? "";
     return message;
   },
 };
