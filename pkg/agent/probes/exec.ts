@@ -1,7 +1,7 @@
 import { codeOf, messageOf } from '#base/errors';
 import type { ProbeAction } from './probe-action.ts';
 
-/** A command in the container that exits with 0. */
+/** A command in the container that exits with 0. Rejects where it could not be run; one that the image does not have has failed. */
 export const exec: ProbeAction = {
   name: 'exec',
   async run(probe, target, timeoutMilliseconds) {
@@ -17,7 +17,8 @@ export const exec: ProbeAction = {
     } catch (error) {
       if (codeOf(error) === 'DeadlineExceeded')
         return { success: false, message: `command timed out after ${timeoutMilliseconds / 1000}s` };
-      if (codeOf(error) === 'Unavailable') throw error;
+      // Of anything else the container is not to blame, nor to be ended for it: the runtime was away, or is about to say more.
+      if (codeOf(error) !== 'NotFound') throw error;
       return { success: false, message: messageOf(error) };
     }
   },

@@ -114,6 +114,8 @@ const codes: Readonly<Record<number, RuntimeErrorCode>> = {
 
 /** What runtimes say in words under the code UNKNOWN; the first that matches counts. */
 const phrases: readonly (readonly [RegExp, RuntimeErrorCode])[] = [
+  // containerd, for some moments after its start; and where it, or a shim of its, has just ended.
+  [/server is not initialized yet|ttrpc: closed|transport is closing|error reading from server: EOF/i, 'Unavailable'],
   [/is reserved for|already exists/i, 'AlreadyExists'],
   [/401 unauthorized|403 forbidden|pull access denied|authorization failed|insufficient_scope|failed to authorize/i, 'Unauthenticated'],
   [

@@ -108,6 +108,8 @@ describe('errors', () => {
       'OCI runtime exec failed: exec failed: unable to start container process: exec: "/x": stat /x: no such file or directory',
       'NotFound',
     ],
+    [2, 'server is not initialized yet', 'Unavailable'],
+    [2, 'failed to exec in container: ttrpc: closed', 'Unavailable'],
     [2, 'exec: "x": executable file not found in $PATH: unknown', 'NotFound'],
     [2, 'something else', 'Unknown'],
     [13, 'internal', 'Unknown'],
