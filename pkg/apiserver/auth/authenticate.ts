@@ -3,8 +3,9 @@
  * signed by the cluster's authority and has not ended. No credentials at all mean nobody; wrong ones are refused, also beside right ones.
  */
 import { createHash } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { Http2ServerRequest } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
@@ -16,6 +17,12 @@ interface Identity {
   /** Milliseconds since 1970 at which the certificate ends. */
   readonly until: number;
 }
+
+/** What of a request says who makes it, of either version of HTTP. */
+export type Credentialed = { readonly headers: IncomingHttpHeaders } & (
+  | { readonly stream: Pick<ServerHttp2Stream, 'session'> }
+  | { readonly socket: Socket }
+);
 
 export class Authenticator {
   readonly #clock: Clock;
@@ -30,7 +37,7 @@ export class Authenticator {
   }
 
   /** The user of this request. Throws `Unauthorized`, also where there are no credentials. */
-  authenticate(request: IncomingMessage | Http2ServerRequest): UserInfo | Promise<UserInfo> {
+  authenticate(request: Credentialed): UserInfo | Promise<UserInfo> {
     const token = tokenOf(request.headers);
     if (token !== undefined) return this.#byToken(token);
     const connection = 'stream' in request ? request.stream.session : request.socket;

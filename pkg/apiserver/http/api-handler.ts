@@ -12,7 +12,7 @@ import { type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
 import type { Discovery, DiscoveryDocument } from '../discovery/discovery.ts';
 import type { OpenApi, OpenApiDocument } from '../openapi/openapi.ts';
 import type { UserInfo } from '../request-context.ts';
-import { Exchange, type Request } from './exchange.ts';
+import type { Exchange, Request } from './exchange.ts';
 import type { FlowControl } from './flow-control.ts';
 import { checkHealth, type HealthCheck } from './health.ts';
 import { discoveryPath, type IssuerPages, keySetPath } from './issuer-pages.ts';
@@ -24,7 +24,7 @@ import { type PodStreams, podStreamOf } from './pod-streams.ts';
 import { encodeProtobufBody } from './protobuf.ts';
 import type { PublishedResources } from './published-resources.ts';
 import { flag } from './query.ts';
-import { encode, type ReplyHeaders, type Response, sendBytes, sendError, warningHeaders } from './reply.ts';
+import { encode, type ReplyHeaders, sendBytes, sendError, warningHeaders } from './reply.ts';
 import { methodNotAllowed, notFound, type ResourceHandler } from './resource-handler.ts';
 import { refuseUpgrade } from './upgrade.ts';
 import type { VersionInfo } from './version.ts';
@@ -58,8 +58,8 @@ export class ApiHandler {
   }
 
   /** Answers a request; never rejects. */
-  async handle(request: Request, response: Response): Promise<void> {
-    const exchange = new Exchange(request, response);
+  async handle(exchange: Exchange): Promise<void> {
+    const { request, response } = exchange;
     try {
       await this.#route(exchange);
     } catch (error) {
@@ -67,10 +67,8 @@ export class ApiHandler {
       sendError(response, this.#statusOf(error, exchange), warningHeaders(exchange.warnings));
       // What the client still sends of its body is not read: it is told to stop.
       if (!request.complete) {
-        response.once('finish', () => {
-          if ('stream' in request) request.stream.close();
-          else request.destroy();
-        });
+        if ('stream' in request) request.destroy();
+        else response.once('finish', () => request.destroy());
       }
     }
   }

@@ -3,12 +3,13 @@
  * wrong with it. Bounded in size, depth and time, because it runs before anyone has looked at what was sent.
  */
 import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { maximumBodyBytes } from '#api/limits';
 import { JsonScan, parseJson } from '#api/schema/json';
 import type { Clock } from '#base/clock';
 import { messageOf, StatusError } from '#base/errors';
+import type { Request } from './exchange.ts';
 import { encodingTypes, parseMediaType, unsupportedMediaType } from './media-type.ts';
 import { YamlThread } from './yaml-thread.ts';
 
@@ -23,19 +24,17 @@ const comma = 0x2c;
 export type ProtobufDecoder = (bytes: Uint8Array) => object;
 
 /** The whole body. Throws `RequestEntityTooLarge`, or `BadRequest` when the client breaks off; how long it may take is the exchange's to say. */
-export function readBody(request: IncomingMessage | Http2ServerRequest): Promise<Buffer> {
+export function readBody(request: Request): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > maximumBodyBytes) return Promise.reject(tooLarge());
+  const source: IncomingMessage | ServerHttp2Stream = 'stream' in request ? request.stream : request;
   return new Promise((resolve, reject) => {
-    if (Number(request.headers['content-length'] ?? 0) > maximumBodyBytes) {
-      reject(tooLarge());
-      return;
-    }
     const chunks: Buffer[] = [];
     let size = 0;
-    const stop = (): void => {
-      request.removeListener('data', onData);
-      request.removeListener('end', onEnd);
-      request.removeListener('error', onBroken);
-      request.removeListener('close', onBroken);
+    let over = false;
+    const stop = (error: StatusError | undefined): void => {
+      over = true;
+      if (error === undefined) resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+      else reject(error);
     };
     const onData = (chunk: Buffer): void => {
       size += chunk.length;
@@ -43,21 +42,18 @@ export function readBody(request: IncomingMessage | Http2ServerRequest): Promise
         chunks.push(chunk);
         return;
       }
-      stop();
-      reject(tooLarge());
-    };
-    const onEnd = (): void => {
-      stop();
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+      source.removeListener('data', onData);
+      if (!over) stop(tooLarge());
     };
     const onBroken = (): void => {
-      stop();
-      reject(new StatusError('BadRequest', 'the connection ended before the whole body had come'));
+      if (!over) stop(new StatusError('BadRequest', 'the connection ended before the whole body had come'));
     };
-    request.on('data', onData);
-    request.on('end', onEnd);
-    request.on('error', onBroken);
-    request.on('close', onBroken);
+    source.on('data', onData);
+    source.once('end', () => {
+      if (!over) stop(undefined);
+    });
+    source.once('close', onBroken);
+    if (source === request) source.once('error', onBroken);
   });
 }
 

@@ -1,12 +1,14 @@
 /** One request and the way to answer it, whichever HTTP version it came over. */
 import type { IncomingMessage } from 'node:http';
-import type { Http2ServerRequest } from 'node:http2';
+import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
 import type { RequestContext, UserInfo } from '../request-context.ts';
+import { Deadlines } from './deadlines.ts';
 import type { Seat } from './fair-queue.ts';
+import type { Http2Request } from './http2-stream.ts';
 import { type Response, sendError } from './reply.ts';
 
-export type Request = IncomingMessage | Http2ServerRequest;
+export type Request = IncomingMessage | Http2Request;
 
 /** How long a request that is no watch or stream may take, milliseconds. */
 const requestTimeout = 60_000;
@@ -14,6 +16,23 @@ const requestTimeout = 60_000;
 const holdUpTime = 1000;
 /** Bytes of a reply that may wait for the client without that being counted. */
 const heldUpFrom = 64 * 1024;
+const noQuery: URLSearchParams = new URLSearchParams();
+
+/** What all exchanges of a server must keep to. */
+export class ExchangeDeadlines {
+  readonly request: Deadlines<Exchange>;
+  readonly client: Deadlines<Exchange>;
+
+  constructor(clock: Clock) {
+    this.request = new Deadlines(clock, requestTimeout, (exchange) => exchange.timeOut());
+    this.client = new Deadlines(clock, holdUpTime, (exchange) => exchange.stall());
+  }
+
+  stop(): void {
+    this.request.stop();
+    this.client.stop();
+  }
+}
 
 export class Exchange {
   readonly request: Request;
@@ -21,33 +40,39 @@ export class Exchange {
   readonly method: string;
   /** Without the query, as it came. */
   readonly path: string;
-  readonly query: URLSearchParams;
   readonly warnings: string[] = [];
   /** Given back when the exchange ends, at the latest. */
   seat: Seat | undefined;
+  readonly #deadlines: ExchangeDeadlines;
+  readonly #queryText: string;
+  #query: URLSearchParams | undefined;
   #controller: AbortController | undefined;
   #reason: unknown;
-  readonly #timer: NodeJS.Timeout;
 
-  constructor(request: Request, response: Response) {
+  constructor(request: Request, response: Response, deadlines: ExchangeDeadlines) {
     this.request = request;
     this.response = response;
+    this.#deadlines = deadlines;
     this.method = request.method ?? 'GET';
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
     this.path = mark < 0 ? url : url.slice(0, mark);
-    this.query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
-    this.#timer = setTimeout(() => {
-      this.#giveUp(new StatusError('Timeout', `the request did not complete within ${requestTimeout / 1000} s`));
-    }, requestTimeout);
-    this.#timer.unref();
+    this.#queryText = mark < 0 ? '' : url.slice(mark + 1);
+    deadlines.request.add(this);
     // The end of the response, not that of the request: a request ends when its body has been read.
     response.once('close', () => {
-      clearTimeout(this.#timer);
+      deadlines.request.delete(this);
+      deadlines.client.delete(this);
       this.seat?.leave();
       // Not `writableFinished`, which HTTP/2 also says of a stream that was reset.
       if (!response.writableEnded) this.#abort(new DOMException('the client has gone', 'AbortError'));
     });
+  }
+
+  /** Never to be changed: requests without any share one. */
+  get query(): URLSearchParams {
+    this.#query ??= this.#queryText === '' ? noQuery : new URLSearchParams(this.#queryText);
+    return this.#query;
   }
 
   /** Aborted when the client has gone, or the request has taken too long. Made when first asked for: most requests never wait. */
@@ -64,35 +89,37 @@ export class Exchange {
 
   /** From here on the request may take as long as it likes. */
   becomeLongRunning(): void {
-    clearTimeout(this.#timer);
+    this.#deadlines.request.delete(this);
   }
 
   /** Waits for what only the client can bring about: that it sends its body, that it reads its reply. */
   async untilClient<T>(work: Promise<T>): Promise<T> {
-    const stop = this.#clientIsDue();
+    if (this.seat === undefined) return await work;
+    this.#deadlines.client.add(this);
     try {
       return await work;
     } finally {
-      stop();
+      this.#deadlines.client.delete(this);
     }
   }
 
   /** To be called when all of the reply is written. The seat is given back at once, unless the client has long to read. */
   answered(): void {
     if (this.response.writableLength < heldUpFrom) this.seat?.leave();
-    else this.response.once('close', this.#clientIsDue());
+    else if (this.seat !== undefined) this.#deadlines.client.add(this);
   }
 
-  #clientIsDue(): () => void {
-    if (this.seat === undefined) return () => undefined;
-    const timer = setTimeout(() => {
-      if (this.seat?.stall() !== false) return;
-      this.#giveUp(
-        new StatusError('TooManyRequests', 'too many requests of this user wait for their client', { details: { retryAfterSeconds: 1 } }),
-      );
-    }, holdUpTime);
-    timer.unref();
-    return () => clearTimeout(timer);
+  /** It has taken too long. */
+  timeOut(): void {
+    this.#giveUp(new StatusError('Timeout', `the request did not complete within ${requestTimeout / 1000} s`));
+  }
+
+  /** Its client has held it up for too long: it goes on without a seat, if not too many do. */
+  stall(): void {
+    if (this.seat?.stall() !== false) return;
+    this.#giveUp(
+      new StatusError('TooManyRequests', 'too many requests of this user wait for their client', { details: { retryAfterSeconds: 1 } }),
+    );
   }
 
   #giveUp(why: StatusError): void {

@@ -12,7 +12,7 @@ import { type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
 import type { UserInfo } from '../request-context.ts';
 import type { Exchange } from './exchange.ts';
 import type { ResourcePath } from './path.ts';
-import { breakOff, sendBytes } from './reply.ts';
+import { breakOff, pipeTo, sendBytes } from './reply.ts';
 import { attachStream, execStream, logStream, portForwardStream } from './stream-targets.ts';
 import { checkUpgrade, tunnel, upgradeRequestBytes } from './upgrade.ts';
 
@@ -67,7 +67,7 @@ export class PodStreams {
         stream.destroy();
         resolve();
       });
-      stream.pipe(response);
+      pipeTo(response, stream);
     });
   }
 

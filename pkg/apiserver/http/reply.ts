@@ -3,13 +3,15 @@
  * bytes that it holds, never encoded again; a long list goes out in pieces, with a turn of the event loop between them.
  */
 import type { ServerResponse } from 'node:http';
-import { constants, type Http2ServerResponse } from 'node:http2';
+import { constants } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import type { StatusError } from '#base/errors';
+import type { Http2Response } from './http2-stream.ts';
 import { encodingTypes, type ReplyForm } from './media-type.ts';
 
-export type Response = ServerResponse | Http2ServerResponse;
+export type Response = ServerResponse | Http2Response;
 
 /** Encodes an object with apiVersion and kind as a protobuf body. */
 export type ProtobufEncoder = (object: object) => Uint8Array;
@@ -75,12 +77,12 @@ export async function sendPieces(
     ...options.headers,
   });
   const done = new Promise<void>((resolve) => response.once('close', resolve));
-  let sink: NodeJS.WritableStream = response;
+  let sink: Sink = response;
   if (options.gzip) {
     const gzip = createGzip({ level: 1 });
     gzip.on('error', () => breakOff(response));
     response.once('close', () => gzip.destroy());
-    gzip.pipe(response);
+    pipeTo(response, gzip);
     sink = gzip;
   }
   let joined: Uint8Array[] = [];
@@ -104,6 +106,19 @@ export async function sendPieces(
     if (response.destroyed || response.writableEnded) return;
   }
   sink.end(Buffer.concat(joined, size));
+}
+
+/** What pieces are written to. */
+interface Sink {
+  write(bytes: Uint8Array): boolean;
+  end(bytes: Uint8Array): unknown;
+  once(event: 'drain', listener: () => void): unknown;
+}
+
+/** Sends what the source gives, as it comes, and ends the reply when that ends. */
+export function pipeTo(response: Response, source: Readable): void {
+  source.once('end', () => response.end());
+  source.pipe('stream' in response ? response.stream : response, { end: false });
 }
 
 /** Whether somebody has answered already (a timeout), or nobody is there to be answered. */

@@ -2,7 +2,8 @@
  * The API port: one TLS server for HTTP/2 and HTTP/1.1, with bounds on connections, headers, streams and handshakes. Its certificate
  * can be changed while it runs; when it stops it ends watches first, lets requests finish for a moment, and then closes what is left.
  */
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -12,6 +13,8 @@ import { aborted, type Runnable } from '#base/lifecycle';
 import type { Logger } from '#base/logging';
 import type { KeyPair } from '../auth/pki.ts';
 import type { ApiHandler } from './api-handler.ts';
+import { Exchange, ExchangeDeadlines } from './exchange.ts';
+import { Http2Request, Http2Response } from './http2-stream.ts';
 
 export interface ApiServerOptions {
   readonly handler: Pick<ApiHandler, 'handle' | 'upgrade'>;
@@ -43,11 +46,13 @@ export class ApiServer implements Runnable {
   readonly #options: ApiServerOptions;
   readonly #server: Http2SecureServer;
   readonly #sockets = new Set<TLSSocket>();
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sessions = new Map<ServerHttp2Session, SessionUse>();
+  readonly #deadlines: ExchangeDeadlines;
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
     const { handler, certificate } = options;
+    this.#deadlines = new ExchangeDeadlines(options.clock);
     const server = createSecureServer({
       allowHTTP1: true,
       cert: certificate.certificate,
@@ -65,7 +70,12 @@ export class ApiServer implements Runnable {
     // Properties of the HTTP/1.1 side, which the types of HTTP/2 do not know.
     Object.assign(server, { headersTimeout: 30_000, requestTimeout: 120_000, keepAliveTimeout: 120_000 });
     server.maxConnections = maximumConnections;
-    server.on('request', (request, response) => void handler.handle(request, response));
+    // Whoever listens for requests gets Node's compatibility layer for HTTP/2 too; without it they are those of HTTP/1.1.
+    server.on('request', (request, response) => {
+      void handler.handle(new Exchange(request as unknown as IncomingMessage, response as unknown as ServerResponse, this.#deadlines));
+    });
+    server.removeAllListeners('stream');
+    server.on('stream', (stream, headers) => this.#receive(stream, headers));
     server.on('upgrade', (request, socket: Duplex, head: Buffer) => void handler.upgrade(request, socket, head));
     server.on('secureConnection', (socket) => {
       socket.setNoDelay(true);
@@ -75,9 +85,13 @@ export class ApiServer implements Runnable {
       socket.once('close', () => this.#sockets.delete(socket));
     });
     server.on('session', (session) => {
-      this.#sessions.add(session);
+      const use: SessionUse = { open: 0, lost: 0 };
+      this.#sessions.set(session, use);
       session.once('close', () => this.#sessions.delete(session));
-      replaceInTime(session);
+      // Told again after any sign of life.
+      session.setTimeout(idleTime, () => {
+        if (use.open === 0) session.close();
+      });
       session.on('error', (error) => options.log.debug('an HTTP/2 session ended with an error', { error: error.message }));
     });
     server.on('tlsClientError', (error) => options.log.debug('a TLS handshake failed', { error: error.message }));
@@ -126,32 +140,46 @@ export class ApiServer implements Runnable {
   async close(): Promise<void> {
     this.#options.stopping.abort();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
     const waited = new AbortController();
     // HTTP/1.1 connections that are idle do not close by themselves.
     await Promise.race([closed, this.#options.clock.sleep(this.#sockets.size === 0 ? 0 : drainTime, waited.signal).catch(() => undefined)]);
     waited.abort();
-    for (const session of this.#sessions) session.destroy();
+    for (const session of this.#sessions.keys()) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
+    this.#deadlines.stop();
+  }
+
+  #receive(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    stream.on('error', () => undefined);
+    this.#count(stream);
+    if (headers[':method'] === 'CONNECT' || (headers.expect !== undefined && headers.expect !== '100-continue')) {
+      stream.respond({ ':status': headers.expect === undefined ? 405 : 417 }, { endStream: true });
+      return;
+    }
+    if (headers.expect !== undefined) stream.additionalHeaders({ ':status': 100 });
+    void this.#options.handler.handle(new Exchange(new Http2Request(stream, headers), new Http2Response(stream), this.#deadlines));
+  }
+
+  /** Has the client open another session before broken streams have made this one unusable. */
+  #count(stream: ServerHttp2Stream): void {
+    const { session } = stream;
+    const use = session === undefined ? undefined : this.#sessions.get(session as ServerHttp2Session);
+    if (use === undefined) return;
+    use.open++;
+    stream.once('close', () => {
+      use.open--;
+      if (stream.rstCode === 0) return;
+      use.lost += stream.writableLength;
+      if (use.lost > lostLimit) session?.close();
+    });
   }
 }
 
-/** Has the client open another session when this one is idle, or before broken streams have made it unusable. */
-function replaceInTime(session: ServerHttp2Session): void {
-  let open = 0;
-  let lost = 0;
-  session.on('stream', (stream) => {
-    open++;
-    stream.once('close', () => {
-      open--;
-      if (stream.rstCode === 0) return;
-      lost += stream.writableLength;
-      if (lost > lostLimit) session.close();
-    });
-  });
-  // Told again after any sign of life.
-  session.setTimeout(idleTime, () => {
-    if (open === 0) session.close();
-  });
+interface SessionUse {
+  /** Streams that are open. */
+  open: number;
+  /** Bytes left unsent by streams that broke off. */
+  lost: number;
 }

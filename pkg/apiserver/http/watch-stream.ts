@@ -133,7 +133,6 @@ class JoiningWriter {
     const whole = this.#waiting.length === 1 ? this.#waiting[0]! : Buffer.concat(this.#waiting, this.size);
     this.#waiting = [];
     this.size = 0;
-    const sink: NodeJS.WritableStream = this.#stream.response;
-    this.#writable = sink.write(whole);
+    this.#writable = this.#stream.response.write(whole);
   }
 }

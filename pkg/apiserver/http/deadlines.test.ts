@@ -1,0 +1,31 @@
+import { expect, test } from '@jest/globals';
+import { ManualClock } from '#base/manual-clock';
+import { Deadlines } from './deadlines.ts';
+
+test('each item expires once, as long after it was added as was said, unless it was taken away or added again', async () => {
+  const clock = new ManualClock();
+  const expired: string[] = [];
+  const deadlines = new Deadlines<{ readonly name: string }>(clock, 100, ({ name }) => expired.push(name));
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => ({ name })) as [object, object, object, object] as { name: string }[];
+  deadlines.add(a!);
+  await clock.advance(40);
+  deadlines.add(b!);
+  deadlines.add(c!);
+  deadlines.delete(c!);
+  await clock.advance(30);
+  deadlines.add(a!);
+  await clock.advance(69);
+  expect(expired).toEqual([]);
+  await clock.advance(1);
+  expect(expired).toEqual(['b']);
+  await clock.advance(30);
+  expect(expired).toEqual(['b', 'a']);
+  await clock.advance(1000);
+  deadlines.add(d!);
+  await clock.advance(100);
+  expect(expired).toEqual(['b', 'a', 'd']);
+  deadlines.add(a!);
+  deadlines.stop();
+  await clock.advance(1000);
+  expect(expired).toEqual(['b', 'a', 'd']);
+});
