@@ -9,7 +9,7 @@ import { Registry } from 'prom-client';
 import { kindRegistry } from '#api/kinds/index';
 import type { KindRegistry } from '#api/registry';
 import { createAdmissionSteps } from '#apiserver/admission/index';
-import { type CertificateAuthority, type KeyPair, openPki, type PkiOptions, servingHosts } from '#apiserver/auth/pki';
+import { type CertificateAuthority, type KeyPair, openPki, type Pki, type PkiOptions, servingHosts } from '#apiserver/auth/pki';
 import { TokenAuthenticator } from '#apiserver/auth/token-authenticator';
 import { TokenSigner } from '#apiserver/auth/token-signer';
 import { createAuthorizers } from '#apiserver/authorization/index';
@@ -43,6 +43,7 @@ import { type EtcdSettings, type StoreName, storageDriver } from '#storage/index
 import { Store } from '#storage/store';
 import { openStore } from '#storage/transfer';
 import { WatchCache } from '#storage/watch-cache';
+import { openSharedPki } from './cluster-keys.ts';
 import { createComponents, type ServerComponents } from './components.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { joinServers } from './servers.ts';
@@ -55,6 +56,8 @@ export interface ServerOptions {
   readonly store: StoreName;
   /** For the store `etcd`. */
   readonly etcd?: EtcdSettings;
+  /** For a store that servers share: what a further server gets the cluster's keys by; that of `$BERTH_HOME/server-token` unless given. */
+  readonly serverToken?: string;
   /** All addresses unless given. */
   readonly host?: string;
   /** 6443 unless given; 0: any free one. */
@@ -118,7 +121,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     hosts: servingHosts([...(options.tlsSans ?? []), ...namedHost(options.host)], serviceAddress, domain),
     clock,
   };
-  const [pki, backend] = await Promise.all([openPki(pkiOptions), openBackend(options)]);
+  const { pki, backend } = await openKeysAndStore(options, pkiOptions, log);
   const outer = new AbortController();
   const inner = new AbortController();
   const registry = new Registry();
@@ -263,6 +266,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   } catch (error) {
     await api?.close();
     await close();
+    throw error;
+  }
+}
+
+/** Where servers share a store, it has the keys that they share as well. */
+async function openKeysAndStore(options: ServerOptions, pkiOptions: PkiOptions, log: Logger): Promise<{ pki: Pki; backend: Backend }> {
+  if (!storageDriver(options.store).isShared) {
+    const [pki, backend] = await Promise.all([openPki(pkiOptions), openBackend(options)]);
+    return { pki, backend };
+  }
+  const backend = await openBackend(options);
+  try {
+    const { home, serverToken: token } = options;
+    const { directory } = pkiOptions;
+    return { pki: await openSharedPki({ home, directory, backend, token, log }, () => openPki(pkiOptions)), backend };
+  } catch (error) {
+    await backend.close();
     throw error;
   }
 }
