@@ -1,7 +1,12 @@
+import { targetsOf } from '../autoscaling/targets.ts';
+import { validateAutoscalerSpec } from '../autoscaling/validate.ts';
 import { defineKind } from '../define-kind.ts';
+import { FieldErrors } from '../field-errors.ts';
 import type { KubernetesObject } from '../object.ts';
+import { requireNonNegative } from '../pod-spec/checks.ts';
 import type { HorizontalPodAutoscaler as V1 } from '../shapes/types/autoscaling-v1.ts';
 import type { MetricSpec, MetricStatus, HorizontalPodAutoscaler as V2 } from '../shapes/types/autoscaling-v2.ts';
+import { statusSubresource } from '../subresources.ts';
 import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
 
 /** Where the older version carries what it has no fields for. */
@@ -12,16 +17,46 @@ const annotation = {
   behavior: 'autoscaling.alpha.kubernetes.io/behavior',
 } as const;
 
+/** Percent of what is asked for, where no metric is given. */
+const defaultUtilization = 80;
+
 /** One stored form, that of v2. */
 export const horizontalPodAutoscaler = defineKind<V2>({
   group: 'autoscaling',
   kind: 'HorizontalPodAutoscaler',
+  description: 'How many pods a workload should have, by how busy they are.',
+  support: 'stored only',
+  supportNote: 'nothing scales by it yet: scale the workload itself',
+  subresources: [
+    {
+      ...statusSubresource<V2>(
+        { group: 'autoscaling', version: 'v2', kind: 'HorizontalPodAutoscaler' },
+        'autoscaling.v2.HorizontalPodAutoscaler',
+      ),
+      validate: ({ status }) => {
+        const errors = new FieldErrors();
+        for (const field of ['currentReplicas', 'desiredReplicas'] as const) requireNonNegative(status?.[field], `status.${field}`, errors);
+        return errors;
+      },
+    },
+  ],
   versions: [
     { version: 'v2', typeName: 'autoscaling.v2.HorizontalPodAutoscaler' },
     { version: 'v1', typeName: 'autoscaling.v1.HorizontalPodAutoscaler', toStored: (object) => toV2(object as V1), fromStored: toV1 },
   ],
   defaults: ({ spec }) => {
     spec.minReplicas ??= 1;
+    if ((spec.metrics ?? []).length === 0) {
+      spec.metrics = [
+        { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: defaultUtilization } } },
+      ];
+    }
+    if (spec.behavior !== undefined) defaultBehavior(spec.behavior);
+  },
+  validate: ({ spec }) => {
+    const errors = new FieldErrors();
+    validateAutoscalerSpec(spec, 'spec', errors);
+    return errors;
   },
   columns: tableColumns<V2>([
     nameColumn,
@@ -35,7 +70,7 @@ export const horizontalPodAutoscaler = defineKind<V2>({
       name: 'Targets',
       type: 'string',
       description: 'What it aims at.',
-      cell: ({ spec }) => ((spec.metrics ?? []).length === 0 ? '<none>' : (spec.metrics ?? []).map(targetOf).join(', ')),
+      cell: targetsOf,
     },
     { name: 'MinPods', type: 'string', description: 'The least.', cell: ({ spec }) => spec.minReplicas ?? '<unset>' },
     { name: 'MaxPods', type: 'string', description: 'The most.', cell: ({ spec }) => spec.maxReplicas },
@@ -44,11 +79,18 @@ export const horizontalPodAutoscaler = defineKind<V2>({
   ]),
 });
 
-function targetOf(metric: MetricSpec): string {
-  const { target } = metric.resource ?? {};
-  if (metric.resource === undefined || target === undefined) return metric.type;
-  const wanted = target.averageUtilization === undefined ? (target.averageValue ?? '') : `${target.averageUtilization}%`;
-  return `${metric.resource.name}: <unknown>/${wanted}`;
+/** Both directions have rules as soon as one has. */
+function defaultBehavior(behavior: NonNullable<V2['spec']['behavior']>): void {
+  behavior.scaleUp = {
+    stabilizationWindowSeconds: 0,
+    selectPolicy: 'Max',
+    policies: [
+      { type: 'Pods', value: 4, periodSeconds: 15 },
+      { type: 'Percent', value: 100, periodSeconds: 15 },
+    ],
+    ...behavior.scaleUp,
+  };
+  behavior.scaleDown = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }], ...behavior.scaleDown };
 }
 
 const isCpu = (metric: { readonly resource?: { readonly name: string } }): boolean => metric.resource?.name === 'cpu';

@@ -1,16 +1,19 @@
 import { isIP } from 'node:net';
 import { defineKind } from '../define-kind.ts';
-import type { FieldErrors as Errors } from '../field-errors.ts';
 import { FieldErrors } from '../field-errors.ts';
-import { checkDns1123Label, checkDns1123Subdomain, checkPortNumber } from '../names.ts';
-import { validateLabels } from '../object-meta.ts';
-import { requireOneOf, validatePort } from '../pod-spec/checks.ts';
-import type { Service, ServicePort, ServiceSpec } from '../shapes/types/core-v1.ts';
-import { keepStatus } from '../subresources.ts';
+import { checkDns1123Label, checkDns1123Subdomain } from '../names.ts';
+import { requireAddress } from '../networking/addresses.ts';
+import {
+  dropForeignFields,
+  hasNodePorts,
+  isReachedFromOutside,
+  validateServiceChange,
+  validateServiceSpec,
+} from '../networking/service-spec.ts';
+import type { Service, ServiceSpec } from '../shapes/types/core-v1.ts';
+import { keepStatus, statusSubresource } from '../subresources.ts';
 import { ageColumn, type FilledColumn, nameColumn, tableColumns, wide } from '../table-columns.ts';
 
-const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
-const headless = 'None';
 const defaultAffinitySeconds = 10_800;
 
 const text = (name: string, description: string, cell: (object: Service) => string): FilledColumn<Service> => ({
@@ -37,19 +40,33 @@ export const service = defineKind<Service>({
   },
   beforeUpdate: (draft, old) => {
     keepStatus(draft, old);
+    dropForeignFields(draft.spec, old.spec);
     keepAllocations(draft.spec, old.spec);
   },
+  subresources: [
+    {
+      ...statusSubresource<Service>({ group: '', version: 'v1', kind: 'Service' }, 'core.v1.Service'),
+      validate: ({ status }) => {
+        const errors = new FieldErrors();
+        for (const [index, { ip = '', hostname = '' }] of (status?.loadBalancer?.ingress ?? []).entries()) {
+          const at = `status.loadBalancer.ingress[${index}]`;
+          if (ip !== '') requireAddress(ip, `${at}.ip`, errors);
+          if (hostname === '') continue;
+          for (const fault of checkDns1123Subdomain(hostname)) errors.invalid(`${at}.hostname`, hostname, fault);
+          if (isIP(hostname) !== 0) errors.invalid(`${at}.hostname`, hostname, 'must be a DNS name, not an IP address');
+        }
+        return errors;
+      },
+    },
+  ],
   validate: (object) => {
     const errors = new FieldErrors();
-    validateSpec(object.spec, errors);
+    validateServiceSpec(object, errors);
     return errors;
   },
-  validateUpdate: ({ spec }, { spec: old }) => {
+  validateUpdate: (object, old) => {
     const errors = new FieldErrors();
-    const before = old.clusterIP ?? '';
-    if (spec.type !== 'ExternalName' && old.type !== 'ExternalName' && before !== '' && spec.clusterIP !== before) {
-      errors.invalid('spec.clusterIPs[0]', spec.clusterIPs ?? [], 'may not change once set');
-    }
+    validateServiceChange(object, old, errors);
     return errors;
   },
   columns: tableColumns<Service>([
@@ -90,7 +107,7 @@ function defaultSpec(spec: ServiceSpec): void {
   }
   if (spec.type === 'ExternalName') return;
   spec.internalTrafficPolicy ??= 'Cluster';
-  if (spec.type !== 'ClusterIP') spec.externalTrafficPolicy ??= 'Cluster';
+  if (isReachedFromOutside(spec)) spec.externalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
   if (spec.clusterIP === undefined && spec.clusterIPs?.[0] !== undefined) spec.clusterIP = spec.clusterIPs[0];
   if (spec.clusterIP !== undefined && spec.clusterIPs === undefined) spec.clusterIPs = [spec.clusterIP];
@@ -109,68 +126,6 @@ function keepAllocations(spec: ServiceSpec, old: ServiceSpec): void {
   for (const port of spec.ports ?? []) {
     const before = old.ports?.find((one) => one.port === port.port && one.protocol === port.protocol)?.nodePort;
     if (port.nodePort === undefined && before !== undefined) port.nodePort = before;
-  }
-}
-
-function hasNodePorts(spec: ServiceSpec): boolean {
-  return spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
-}
-
-function validateSpec(spec: ServiceSpec, errors: Errors): void {
-  const isHeadless = spec.clusterIP === headless;
-  const ports = spec.ports ?? [];
-  if (ports.length === 0 && !isHeadless && spec.type !== 'ExternalName') errors.required('spec.ports');
-  requireOneOf(spec.type, 'spec.type', types, errors);
-  if (isHeadless && (spec.type === 'LoadBalancer' || spec.type === 'NodePort')) {
-    errors.invalid('spec.clusterIPs[0]', headless, `may not be set to 'None' for ${spec.type} services`);
-  }
-  if (spec.type === 'ExternalName') validateExternalName(spec, errors);
-  else if (spec.clusterIP !== undefined && !isHeadless && isIP(spec.clusterIP) === 0) {
-    errors.invalid('spec.clusterIPs[0]', spec.clusterIP, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
-  }
-  const names = new Set<string>();
-  const taken = new Set<string>();
-  for (const [index, port] of ports.entries()) {
-    const at = `spec.ports[${index}]`;
-    validateServicePort(port, at, ports.length > 1, names, errors);
-    if ((port.nodePort ?? 0) !== 0 && !hasNodePorts(spec) && spec.type !== 'LoadBalancer') {
-      errors.forbidden(`${at}.nodePort`, `may not be used when \`type\` is '${spec.type ?? ''}'`);
-    }
-    const key = `${port.protocol ?? 'TCP'}/${port.port}`;
-    if (taken.has(key)) errors.duplicate(at, { port: port.port, protocol: port.protocol });
-    taken.add(key);
-  }
-  validateLabels(spec.selector, 'spec.selector', errors);
-  requireOneOf(spec.sessionAffinity, 'spec.sessionAffinity', ['ClientIP', 'None'], errors);
-  requireOneOf(spec.externalTrafficPolicy, 'spec.externalTrafficPolicy', ['Cluster', 'Local'], errors);
-  requireOneOf(spec.internalTrafficPolicy, 'spec.internalTrafficPolicy', ['Cluster', 'Local'], errors);
-  for (const [index, address] of (spec.externalIPs ?? []).entries()) {
-    if (isIP(address) === 0)
-      errors.invalid(`spec.externalIPs[${index}]`, address, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
-  }
-}
-
-function validateExternalName(spec: ServiceSpec, errors: Errors): void {
-  const name = (spec.externalName ?? '').replace(/\.$/, '');
-  if (name === '') errors.required('spec.externalName');
-  else for (const fault of checkDns1123Subdomain(name)) errors.invalid('spec.externalName', spec.externalName, fault);
-  if (spec.clusterIP !== undefined) errors.forbidden('spec.clusterIPs', 'may not be set for ExternalName services');
-}
-
-function validateServicePort(port: ServicePort, at: string, needsName: boolean, names: Set<string>, errors: Errors): void {
-  const name = port.name ?? '';
-  if (name === '') {
-    if (needsName) errors.required(`${at}.name`);
-  } else {
-    for (const fault of checkDns1123Label(name)) errors.invalid(`${at}.name`, name, fault);
-    if (names.has(name)) errors.duplicate(`${at}.name`, name);
-    names.add(name);
-  }
-  for (const fault of checkPortNumber(port.port)) errors.invalid(`${at}.port`, port.port, fault);
-  requireOneOf(port.protocol, `${at}.protocol`, ['SCTP', 'TCP', 'UDP'], errors);
-  if (port.targetPort !== undefined) validatePort(port.targetPort, `${at}.targetPort`, errors);
-  if (port.nodePort !== undefined && port.nodePort !== 0) {
-    for (const fault of checkPortNumber(port.nodePort)) errors.invalid(`${at}.nodePort`, port.nodePort, fault);
   }
 }
 

@@ -55,8 +55,9 @@ function validatePodAffinityTerm(term: PodAffinityTerm, path: string, errors: Fi
       for (const fault of checkQualifiedName(key)) errors.invalid(`${path}.${field}[${index}]`, key, fault);
     }
   }
+  const mismatching = new Set(mismatchLabelKeys);
   for (const [index, key] of matchLabelKeys.entries()) {
-    if (mismatchLabelKeys.includes(key))
+    if (mismatching.has(key))
       errors.invalid(`${path}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
   }
   if (topologyKey === '') errors.required(`${path}.topologyKey`, 'can not be empty');
@@ -64,16 +65,16 @@ function validatePodAffinityTerm(term: PodAffinityTerm, path: string, errors: Fi
 }
 
 export function validateTopologySpread(constraints: readonly TopologySpreadConstraint[], path: string, errors: FieldErrors): void {
+  const kindOf = ({ topologyKey, whenUnsatisfiable }: TopologySpreadConstraint): string => JSON.stringify([topologyKey, whenUnsatisfiable]);
+  const last = new Map(constraints.map((constraint, index) => [kindOf(constraint), index]));
   for (const [index, constraint] of constraints.entries()) {
     const at = `${path}[${index}]`;
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains, matchLabelKeys = [], labelSelector } = constraint;
     if (maxSkew <= 0) errors.invalid(`${at}.maxSkew`, maxSkew, 'must be greater than zero');
     if (topologyKey === '') errors.required(`${at}.topologyKey`, 'can not be empty');
     requireOneOf(whenUnsatisfiable, `${at}.whenUnsatisfiable`, ['DoNotSchedule', 'ScheduleAnyway'], errors);
-    const again = constraints
-      .slice(index + 1)
-      .some((one) => one.topologyKey === topologyKey && one.whenUnsatisfiable === whenUnsatisfiable);
-    if (again) errors.duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`);
+    if (last.get(kindOf(constraint)) !== index)
+      errors.duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`);
     if (minDomains !== undefined) {
       if (minDomains <= 0) errors.invalid(`${at}.minDomains`, minDomains, 'must be greater than zero');
       if (whenUnsatisfiable !== 'DoNotSchedule') {
@@ -86,11 +87,13 @@ export function validateTopologySpread(constraints: readonly TopologySpreadConst
     if (matchLabelKeys.length > 0 && labelSelector === undefined) {
       errors.forbidden(`${at}.matchLabelKeys`, 'must not be specified when labelSelector is not set');
     }
-    const selected = [...Object.keys(labelSelector?.matchLabels ?? {}), ...(labelSelector?.matchExpressions ?? []).map(({ key }) => key)];
+    const selected = new Set([
+      ...Object.keys(labelSelector?.matchLabels ?? {}),
+      ...(labelSelector?.matchExpressions ?? []).map(({ key }) => key),
+    ]);
     for (const [position, key] of matchLabelKeys.entries()) {
       for (const fault of checkQualifiedName(key)) errors.invalid(`${at}.matchLabelKeys[${position}]`, key, fault);
-      if (selected.includes(key))
-        errors.invalid(`${at}.matchLabelKeys[${position}]`, key, 'exists in both matchLabelKeys and labelSelector');
+      if (selected.has(key)) errors.invalid(`${at}.matchLabelKeys[${position}]`, key, 'exists in both matchLabelKeys and labelSelector');
     }
     if (labelSelector !== undefined) validateLabelSelector(labelSelector, `${at}.labelSelector`, errors);
   }

@@ -1,8 +1,9 @@
 /** What may change of a pod once it is there. */
 import { deepEqual } from '../equality.ts';
 import type { FieldErrors } from '../field-errors.ts';
+import { canonicalJson } from '../hash.ts';
 import { checkDns1123Subdomain, checkQualifiedName } from '../names.ts';
-import type { Container, NodeAffinity, NodeSelectorTerm, Pod, PodSpec } from '../shapes/types/core-v1.ts';
+import type { Container, NodeAffinity, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../shapes/types/core-v1.ts';
 import { validateTolerations } from './scheduling.ts';
 import { mirrorAnnotation } from './validate.ts';
 
@@ -52,16 +53,16 @@ function validateMirror(
 
 /** What there was stays, but for how long it holds. */
 function validateAddedTolerations({ tolerations = [] }: PodSpec, { tolerations: before = [] }: PodSpec, errors: FieldErrors): void {
-  const kept = before.every((old) =>
-    tolerations.some((one) => deepEqual({ ...one, tolerationSeconds: undefined }, { ...old, tolerationSeconds: undefined })),
-  );
-  if (!kept) errors.forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds');
-  else validateTolerations(tolerations, 'spec.tolerations', errors);
+  const textOf = (toleration: Toleration): string => canonicalJson({ ...toleration, tolerationSeconds: undefined });
+  const now = new Set(tolerations.map(textOf));
+  if (before.every((old) => now.has(textOf(old)))) validateTolerations(tolerations, 'spec.tolerations', errors);
+  else errors.forbidden('spec.tolerations', 'existing toleration can not be modified except its tolerationSeconds');
 }
 
 function validateGates({ schedulingGates = [] }: PodSpec, { schedulingGates: before = [] }: PodSpec, errors: FieldErrors): void {
+  const old = new Set(before.map(({ name }) => name));
   for (const [index, { name }] of schedulingGates.entries()) {
-    if (before.some((old) => old.name === name)) continue;
+    if (old.has(name)) continue;
     errors.forbidden(`spec.schedulingGates[${index}].name`, `only deletion is allowed, but found new scheduling gate '${name}'`);
   }
 }

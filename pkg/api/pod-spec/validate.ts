@@ -114,10 +114,12 @@ function validateDns({ dnsPolicy, dnsConfig }: PodSpec, path: string, errors: Fi
 }
 
 function validateGates(gates: readonly string[], path: string, errors: FieldErrors): void {
+  const seen = new Set<string>();
   for (const [index, gate] of gates.entries()) {
     const at = `${path}[${index}]`;
     for (const fault of checkQualifiedName(gate)) errors.invalid(at, gate, fault);
-    if (gates.indexOf(gate) < index) errors.duplicate(at, gate);
+    if (seen.has(gate)) errors.duplicate(at, gate);
+    seen.add(gate);
   }
 }
 
