@@ -15,41 +15,82 @@ export interface RequestLabels {
 
 const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'] as const;
 
-interface Instruments {
-  readonly duration: { observe(value: number): void };
-  readonly codes: Map<number, { inc(): void }>;
+type Label = (typeof requestLabels)[number];
+
+/** Upper bounds in seconds. */
+const buckets = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60];
+
+/** What was counted of the requests with these labels. */
+interface Series {
+  readonly names: Record<Label, string>;
+  readonly codes: Map<number, number>;
+  /** How many took longer than the bound before, and no longer than this one; the last is for those above all bounds. */
+  readonly buckets: number[];
+  /** Seconds. */
+  sum: number;
+}
+
+/** The library takes as long to count a request as a good part of answering it: so it only shows what was counted here. */
+class Durations extends Histogram<Label> {
+  readonly #series: ReadonlyMap<string, Series>;
+  readonly #shown: { readonly name: string; readonly help: string };
+
+  constructor(name: string, help: string, series: ReadonlyMap<string, Series>, registers: Registry[]) {
+    super({ name, help, labelNames: requestLabels, buckets, registers });
+    this.#series = series;
+    this.#shown = { name, help };
+  }
+
+  /** Where the library itself takes its figures from. */
+  getForPromString(): object {
+    const { name } = this.#shown;
+    const values: { metricName: string; labels: { le?: number | '+Inf' }; sharedLabels: object; value: number }[] = [];
+    for (const { names, buckets: counts, sum } of this.#series.values()) {
+      // Watches and streams have no duration.
+      if (counts.every((inBucket) => inBucket === 0)) continue;
+      let count = 0;
+      for (const [index, inBucket] of counts.entries()) {
+        count += inBucket;
+        values.push({ metricName: `${name}_bucket`, labels: { le: buckets[index] ?? '+Inf' }, sharedLabels: names, value: count });
+      }
+      values.push({ metricName: `${name}_sum`, labels: {}, sharedLabels: names, value: sum });
+      values.push({ metricName: `${name}_count`, labels: {}, sharedLabels: names, value: count });
+    }
+    return { ...this.#shown, type: 'histogram', values, aggregator: 'sum' };
+  }
 }
 
 export class ApiMetrics {
-  readonly #total: Counter<(typeof requestLabels)[number] | 'code'>;
-  readonly #duration: Histogram<(typeof requestLabels)[number]>;
-  readonly #mutating: Gauge.Internal<'request_kind'>;
-  readonly #readOnly: Gauge.Internal<'request_kind'>;
   readonly #longRunning: Gauge<'verb' | 'group' | 'version' | 'resource' | 'subresource' | 'scope' | 'component'>;
   readonly #watchEvents: Counter<'group' | 'version' | 'resource'>;
-  /** Instruments by their labels: finding them in the library costs more than using them. */
-  readonly #known = new Map<string, Instruments>();
+  readonly #series = new Map<string, Series>();
+  #mutating = 0;
+  #readOnly = 0;
 
   constructor(registry: Registry) {
     const registers = [registry];
-    this.#total = new Counter({
+    const total: Counter<Label | 'code'> = new Counter({
       name: 'apiserver_request_total',
       help: 'Requests by verb, resource and HTTP code.',
       labelNames: [...requestLabels, 'code'],
       registers,
+      collect: () => {
+        total.reset();
+        for (const { names, codes } of this.#series.values()) {
+          for (const [code, count] of codes) total.inc({ ...names, code: String(code) }, count);
+        }
+      },
     });
-    this.#duration = new Histogram({
-      name: 'apiserver_request_duration_seconds',
-      help: 'How long requests took, watches and streams left out.',
-      labelNames: requestLabels,
-      buckets: [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60],
-      registers,
-    });
-    const inflight = new Gauge({
+    new Durations('apiserver_request_duration_seconds', 'How long requests took, watches and streams left out.', this.#series, registers);
+    const inflight: Gauge<'request_kind'> = new Gauge({
       name: 'apiserver_current_inflight_requests',
       help: 'Requests that are being worked on, watches and streams left out.',
       labelNames: ['request_kind'],
       registers,
+      collect: () => {
+        inflight.set({ request_kind: 'mutating' }, this.#mutating);
+        inflight.set({ request_kind: 'readOnly' }, this.#readOnly);
+      },
     });
     this.#longRunning = new Gauge({
       name: 'apiserver_longrunning_requests',
@@ -63,33 +104,32 @@ export class ApiMetrics {
       labelNames: ['group', 'version', 'resource'],
       registers,
     });
-    this.#mutating = inflight.labels({ request_kind: 'mutating' });
-    this.#readOnly = inflight.labels({ request_kind: 'readOnly' });
-    for (const kind of [this.#mutating, this.#readOnly]) kind.set(0);
   }
 
   /** To be called when a request begins; what it returns, when it ends. */
   begin(mutating: boolean): () => void {
-    const inflight = mutating ? this.#mutating : this.#readOnly;
-    inflight.inc();
-    return () => inflight.dec();
+    if (mutating) {
+      this.#mutating++;
+      return () => void this.#mutating--;
+    }
+    this.#readOnly++;
+    return () => void this.#readOnly--;
   }
 
   /** `seconds` is undefined for watches and streams. */
   finished(labels: RequestLabels, code: number, seconds: number | undefined): void {
     const key = `${labels.verb} ${labels.group}/${labels.version}/${labels.resource}/${labels.subresource} ${labels.scope}${labels.dryRun}`;
-    let instruments = this.#known.get(key);
-    if (instruments === undefined) {
-      instruments = { duration: this.#duration.labels(namesOf(labels)), codes: new Map() };
-      this.#known.set(key, instruments);
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      series = { names: namesOf(labels), codes: new Map(), buckets: Array.from({ length: buckets.length + 1 }, () => 0), sum: 0 };
+      this.#series.set(key, series);
     }
-    let counter = instruments.codes.get(code);
-    if (counter === undefined) {
-      counter = this.#total.labels({ ...namesOf(labels), code: String(code) });
-      instruments.codes.set(code, counter);
-    }
-    counter.inc();
-    if (seconds !== undefined) instruments.duration.observe(seconds);
+    series.codes.set(code, (series.codes.get(code) ?? 0) + 1);
+    if (seconds === undefined) return;
+    let bucket = 0;
+    while (bucket < buckets.length && seconds > buckets[bucket]!) bucket++;
+    series.buckets[bucket]!++;
+    series.sum += seconds;
   }
 
   /** Like `begin`, for watches and streams. */
@@ -104,7 +144,7 @@ export class ApiMetrics {
   }
 }
 
-function namesOf(labels: RequestLabels): Record<(typeof requestLabels)[number], string> {
+function namesOf(labels: RequestLabels): Record<Label, string> {
   return {
     verb: labels.verb,
     dry_run: labels.dryRun ? 'All' : '',
