@@ -7,12 +7,11 @@ import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
 import { type Backend, CompactedError, FutureRevisionError, type Revision } from './backend.ts';
 import type { CachedObject, ObjectDecoder } from './cached-object.ts';
-import { EventQueue } from './event-queue.ts';
 import { EventWindow } from './event-window.ts';
 import { type GroupResource, itemKey, type ObjectName, resourcePrefix } from './keys.ts';
 import { type Indexer, type IndexQuery, ObjectIndex } from './object-index.ts';
 import { OrderedList } from './ordered-list.ts';
-import { type ResourceWatch, type ResourceWatchBatch, type Watcher, WatcherSet } from './resource-watch.ts';
+import { type ResourceWatch, type ResourceWatchBatch, WatcherSet, type WatchScope } from './resource-watch.ts';
 import { CacheEvent } from './watch-event.ts';
 
 /**
@@ -49,12 +48,7 @@ export interface CacheList {
   readonly remaining: number | undefined;
 }
 
-export interface CacheWatchOptions {
-  readonly namespace?: string | undefined;
-  /** Only events of objects that have, or had before the event, this index value. */
-  readonly index?: IndexQuery | undefined;
-  /** Only events for which this is true (before they take up room in the queue). Pure. */
-  readonly filter?: ((event: CacheEvent) => boolean) | undefined;
+export interface CacheWatchOptions extends WatchScope {
   /**
    * Events above this revision. Absent: the present objects first, as creations (`previous` undefined, each with its own
    * revision), the last batch of them marked `initialEnd`, then all later events.
@@ -89,7 +83,7 @@ const keptStates = 16;
 export class ResourceCache {
   readonly resource: GroupResource;
   readonly #parts: ResourceCacheParts;
-  readonly #watchers = new WatcherSet();
+  readonly #watchers: WatcherSet;
   #objects = new OrderedList<CachedObject>();
   #window: EventWindow;
   #indexes: readonly ObjectIndex[];
@@ -99,6 +93,7 @@ export class ResourceCache {
   constructor(parts: ResourceCacheParts, base: Revision) {
     this.resource = parts.resource;
     this.#parts = parts;
+    this.#watchers = new WatcherSet(parts.maximumPendingBytes);
     this.#window = new EventWindow(base, parts.windowEvents);
     this.#indexes = parts.indexers.map((indexer) => new ObjectIndex(indexer));
   }
@@ -168,13 +163,7 @@ export class ResourceCache {
         .filter((event) => (prefix === undefined || event.key.startsWith(prefix)) && this.#touches(event, index));
     }
     if (filter !== undefined) initial = initial.filter(filter);
-    const queue = new EventQueue<CacheEvent>(revision, this.#parts.maximumPendingBytes);
-    const watcher: Watcher = { queue, namespacePrefix: prefix, index, filter };
-    this.#watchers.add(watcher);
-    const release = (): void => {
-      queue.end();
-      this.#watchers.delete(watcher);
-    };
+    const { reader, release } = this.#watchers.open(options, revision);
     if (signal.aborted) release();
     else signal.addEventListener('abort', release, { once: true });
     const progress = this.#parts.progress;
@@ -183,7 +172,7 @@ export class ResourceCache {
     return {
       progress: () => {
         if (first !== undefined) return after ?? 0;
-        return queue.empty && !queue.ended ? progress.revision : queue.revisionTaken;
+        return reader.empty && !reader.ended ? progress.revision : reader.revisionTaken;
       },
       async *[Symbol.asyncIterator]() {
         try {
@@ -193,7 +182,7 @@ export class ResourceCache {
             yield batch;
           }
           for (;;) {
-            const taken = await queue.take();
+            const taken = await reader.take();
             if (taken === undefined || signal.aborted) return;
             yield { ...taken, initialEnd: false };
           }

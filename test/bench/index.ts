@@ -6,6 +6,8 @@ import * as etcd from './etcd.ts';
 import * as podStart from './pod-start.ts';
 import * as processes from './processes.ts';
 import * as scheduler from './scheduler.ts';
+import * as startUp from './start-up.ts';
 import * as storage from './storage.ts';
+import * as watchers from './watchers.ts';
 
-export const benches: readonly Bench[] = [storage, etcd, api, scheduler, podStart, processes];
+export const benches: readonly Bench[] = [storage, etcd, api, scheduler, podStart, processes, startUp, watchers];

@@ -139,8 +139,10 @@ export class ApiMetrics {
     return () => this.#longRunning.dec(labels);
   }
 
-  watchEvents(resource: { readonly group: string; readonly version: string; readonly plural: string }, count: number): void {
-    this.#watchEvents.inc({ group: resource.group, version: resource.version, resource: resource.plural }, count);
+  /** What is to be called with the number of events that were written. */
+  watchEvents({ group, version, plural }: { readonly group: string; readonly version: string; readonly plural: string }) {
+    const counter = this.#watchEvents.labels({ group, version, resource: plural });
+    return (count: number): void => counter.inc(count);
   }
 }
 

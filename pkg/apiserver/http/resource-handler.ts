@@ -4,14 +4,13 @@
  */
 
 import { parseFieldSelector, requiredFieldValue } from '#api/field-selector';
-import { watchFrame } from '#api/protobuf/envelope';
 import { judgeFields } from '#api/schema/decode';
 import { nameAndAge } from '#api/table-columns';
 import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
 import type { ApiRequest, NamedTarget, PatchType, Target, WatchRequest, WriteOptions } from '#client/transport';
 import type { UserInfo } from '../request-context.ts';
-import type { Answer, ServedEvent, ServedList, ServedObject } from '../verbs/answer.ts';
+import type { Answer, ServedList, ServedObject } from '../verbs/answer.ts';
 import type { Verbs } from '../verbs/verbs.ts';
 import { BodyDecoder, readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
@@ -25,6 +24,8 @@ import type { PublishedResource } from './published-resources.ts';
 import { flag, parseDeleteOptions, parseListOptions, parseWatchOptions, parseWriteOptions } from './query.ts';
 import { encode, sendBytes, sendPieces, warningHeaders } from './reply.ts';
 import { makeRow, makeTable, parseIncludeObject, partialMetadata } from './table.ts';
+import { type WatchForm, WatchFrames } from './watch-frames.ts';
+import { WatchRounds } from './watch-rounds.ts';
 import { streamWatch } from './watch-stream.ts';
 
 const patchTypes: Readonly<Record<string, PatchType>> = {
@@ -48,9 +49,12 @@ export interface ResourceHandlerOptions {
 export class ResourceHandler {
   readonly #options: ResourceHandlerOptions;
   readonly #bodies: BodyDecoder;
+  readonly #rounds: WatchRounds;
+  readonly #frames = new Map<string, WatchFrames>();
 
   constructor(options: ResourceHandlerOptions) {
     this.#options = options;
+    this.#rounds = new WatchRounds(options.clock);
     this.#bodies = new BodyDecoder(options.clock, decodeProtobufBody);
     options.stopping.addEventListener('abort', () => void this.#bodies.close(), { once: true });
   }
@@ -220,7 +224,7 @@ export class ResourceHandler {
     const encodings = encodingsOf(path, resource).filter((encoding) => encoding !== 'yaml');
     const form = negotiate(exchange.header('accept'), query, { encodings, shapes: shapesOf('GET') });
     const options = parseWatchOptions(query);
-    const encodeEvent = this.#eventEncoder(form, resource, query);
+    const frames = this.#framesFor({ form, resource, include: form.shape === 'Table' ? parseIncludeObject(query) : 'Metadata' }, path);
     const request: WatchRequest = {
       verb: 'watch',
       resource: resource.type,
@@ -241,11 +245,11 @@ export class ResourceHandler {
         response,
         contentType: form.encoding === 'protobuf' ? `${encodingTypes.protobuf};stream=watch` : encodingTypes[form.encoding],
         events,
-        encode: encodeEvent,
-        encodeError: (error) => frame(form.encoding, 'ERROR', Buffer.from(JSON.stringify(error.toStatus())), error.toStatus()),
+        frames,
+        rounds: this.#rounds,
         clock,
         signal,
-        written: (count) => metrics.watchEvents(resource, count),
+        written: metrics.watchEvents(resource),
       });
       metrics.finished(labels, 200, undefined);
     } catch (error) {
@@ -256,39 +260,17 @@ export class ResourceHandler {
     }
   }
 
-  #eventEncoder(form: ReplyForm, resource: PublishedResource, query: URLSearchParams): (event: ServedEvent, first: boolean) => Uint8Array {
-    if (form.shape === 'object') {
-      if (form.encoding === 'json') return ({ type, object }) => frame('json', type, object.bytes, undefined);
-      return ({ type, object }) => frame(form.encoding, type, undefined, object.object);
+  /** The same for the same form, so that what is encoded for one watch serves the others. */
+  #framesFor(form: WatchForm, path: ResourcePath): WatchFrames {
+    const { encoding, shape, version } = form.form;
+    const key = [path.group, path.version, path.plural, path.subresource, encoding, shape, version, form.include].join('/');
+    let frames = this.#frames.get(key);
+    if (frames === undefined) {
+      frames = new WatchFrames(form, this.#options.clock);
+      this.#frames.set(key, frames);
     }
-    const include = form.shape === 'Table' ? parseIncludeObject(query) : 'Metadata';
-    return ({ type, object: { object } }, first) => {
-      let shaped: object;
-      if (form.shape === 'Table') {
-        const { resourceVersion } = object.metadata;
-        const row =
-          type === 'BOOKMARK'
-            ? { cells: resource.columns.columns.map(() => null), object: partialMetadata(object, form.version) }
-            : makeRow(resource, object, include, form.version, this.#options.clock.now());
-        const metadata = resourceVersion === undefined ? {} : { resourceVersion };
-        shaped = makeTable(form.version, metadata, first ? resource.columns.columns : undefined, [row]);
-      } else {
-        shaped = partialMetadata(object, form.version);
-      }
-      return frame(form.encoding, type, undefined, shaped);
-    };
+    return frames;
   }
-}
-
-const frameHeads = new Map(
-  ['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR'].map((type) => [type, Buffer.from(`{"type":"${type}","object":`)]),
-);
-const frameEnd = Buffer.from('}\n');
-
-/** `bytes` is the object's JSON, where it is at hand. */
-function frame(encoding: Encoding, type: string, bytes: Uint8Array | undefined, object: object | undefined): Uint8Array {
-  if (encoding === 'protobuf' && object !== undefined) return watchFrame(type, encodeProtobufBody(object));
-  return Buffer.concat([frameHeads.get(type)!, bytes ?? Buffer.from(JSON.stringify(object)), frameEnd]);
 }
 
 function bodyOf(exchange: Exchange): Promise<Buffer> {

@@ -8,7 +8,7 @@ import type { AnyKind, Subresource } from '#api/kind';
 import { apiVersionOf, type KubernetesObject, type ResourceType } from '#api/object';
 import { checkSelectable, fromStored, type KindRegistry, matchesFields, type ServedKind, toStored } from '#api/registry';
 import { type DecodeOptions, decodeObject } from '#api/schema/decode';
-import { matchesSelector, parseSelector } from '#api/selector';
+import { matchesSelector, parseSelector, type Selector } from '#api/selector';
 import { StatusError } from '#base/errors';
 import type { CachedObject } from '#storage/cached-object';
 import { MadeObject, type ServedObject } from './answer.ts';
@@ -79,8 +79,9 @@ export class ServedResource {
     const labels = parseSelector(options.labelSelector ?? '');
     const fields = parseFieldSelector(options.fieldSelector ?? '');
     checkSelectable(this.served, fields);
-    if (labels.length === 0 && fields.length === 0) return { fields, isEverything: true, matches: () => true };
+    if (labels.length === 0 && fields.length === 0) return { labels, fields, isEverything: true, matches: () => true };
     return {
+      labels,
       fields,
       isEverything: false,
       matches: ({ object }) => matchesSelector(labels, object.metadata.labels) && matchesFields(this.served, fields, object),
@@ -89,6 +90,7 @@ export class ServedResource {
 }
 
 export interface Selection {
+  readonly labels: Selector;
   readonly fields: ReturnType<typeof parseFieldSelector>;
   readonly isEverything: boolean;
   readonly matches: (object: CachedObject) => boolean;

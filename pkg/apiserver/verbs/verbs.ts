@@ -27,7 +27,7 @@ import { subresourceHandlers } from './subresources/index.ts';
 import { update } from './update.ts';
 import { virtualResources } from './virtual/index.ts';
 import { answerVirtual, type VirtualResource } from './virtual/virtual-resource.ts';
-import { concerns, watchEvents } from './watch.ts';
+import { concerns, onlyOf, Translations, watchEvents } from './watch.ts';
 
 export interface VerbsOptions {
   readonly store: Store;
@@ -48,6 +48,7 @@ export interface VerbsOptions {
 export class Verbs {
   readonly #parts: VerbParts;
   readonly #subresources: readonly SubresourceHandler[];
+  readonly #translations = new Translations();
   /** What is answered and never stored. */
   readonly virtualResources: readonly VirtualResource[];
 
@@ -107,6 +108,8 @@ export class Verbs {
     const { options } = request;
     const plan = planWatch(options);
     const selection = resource.selection(options);
+    const key = [groupResourceOf(resource.type), resource.type.version, options.labelSelector, options.fieldSelector].join('\0');
+    const translations = this.#translations;
     return stream();
 
     async function* stream(): AsyncGenerator<readonly ServedEvent[]> {
@@ -115,12 +118,14 @@ export class Verbs {
       if (plan.notOlderThan > 0) await cache.reach(plan.notOlderThan);
       if (plan.after === 'now') await cache.reachNewest();
       const after = plan.after === 'now' ? cache.revision : plan.after;
+      const namespace = namespaceOf(resource, request, selection);
       const source = await cache.resource(resource.stored).watch(
         {
-          namespace: namespaceOf(resource, request, selection),
+          namespace,
           after,
           index: indexFor(parts, resource, selection),
-          ...(selection.isEverything ? {} : { filter: (event) => concerns(event, selection.matches) }),
+          only: onlyOf(selection, namespace !== undefined || !resource.type.namespaced),
+          ...(selection.isEverything ? {} : { filter: (event) => concerns(event, selection.matches), filterKey: key }),
         },
         AbortSignal.any([signal, own.signal]),
       );
@@ -132,6 +137,8 @@ export class Verbs {
           resource: resource.type,
           clock: parts.clock,
           matches: selection.matches,
+          key,
+          translations,
           serve: (object) => resource.serve(object),
           bookmarks: options.allowWatchBookmarks === true,
           markInitialEnd: plan.markInitialEnd,

@@ -2,13 +2,15 @@
  * Watches: the cache's events of one resource as a client with these selectors sees them, in its version, with bookmarks. A consumer that falls
  * behind further than the cache keeps for it is dropped: its watch ends, and it resumes from what it saw last.
  */
+import { requiredFieldValue } from '#api/field-selector';
 import { apiVersionOf, type KubernetesObject } from '#api/object';
 import type { Clock } from '#base/clock';
 import { SlowConsumerError } from '#storage/backend';
 import type { CachedObject } from '#storage/cached-object';
-import type { ResourceWatch, ResourceWatchBatch } from '#storage/resource-watch';
+import type { ResourceWatch, ResourceWatchBatch, WatchScope } from '#storage/resource-watch';
 import { type CacheEvent, selectEvent } from '#storage/watch-event';
 import { MadeObject, type ServedEvent, type ServedObject } from './answer.ts';
+import type { Selection } from './served-resource.ts';
 
 /** Milliseconds between bookmarks: well below the minute after which silent connections are cut on the way. */
 export const bookmarkInterval = 45_000;
@@ -18,6 +20,9 @@ export interface WatchedEvents {
   readonly resource: { readonly group: string; readonly version: string; readonly kind: string };
   readonly clock: Clock;
   readonly matches: (object: CachedObject) => boolean;
+  /** Says what `matches` and `serve` do: watches with the same key share their work, and the events that come of it. */
+  readonly key: string;
+  readonly translations: Translations;
   readonly serve: (object: CachedObject) => ServedObject;
   /** Bookmarks now and then, and one before the end. */
   readonly bookmarks: boolean;
@@ -65,14 +70,38 @@ export async function* watchEvents(watch: WatchedEvents): AsyncGenerator<readonl
   }
 }
 
-function translate(watch: WatchedEvents, batch: ResourceWatchBatch): ServedEvent[] {
-  const events: ServedEvent[] = [];
-  for (const event of batch.events) {
-    const selected = selectEvent(event, watch.matches);
-    if (selected !== undefined) events.push({ type: selected.type, object: watch.serve(selected.object) });
+function translate(watch: WatchedEvents, batch: ResourceWatchBatch): readonly ServedEvent[] {
+  const events = watch.translations.of(batch.events, watch);
+  if (!batch.initialEnd || !watch.markInitialEnd) return events;
+  return [...events, bookmark(watch, batch.revision, { 'k8s.io/initial-events-end': 'true' })];
+}
+
+/** What became of batches that several watches share: each is translated once for all that see the same of it. */
+export class Translations {
+  readonly #known = new WeakMap<readonly CacheEvent[], Map<string, readonly ServedEvent[]>>();
+
+  /** The same list for the same batch and key. */
+  of(batch: readonly CacheEvent[], { key, matches, serve }: Pick<WatchedEvents, 'key' | 'matches' | 'serve'>): readonly ServedEvent[] {
+    const known = this.#known.get(batch)?.get(key);
+    if (known !== undefined) return known;
+    const events: ServedEvent[] = [];
+    for (const event of batch) {
+      const selected = selectEvent(event, matches);
+      if (selected !== undefined) events.push({ type: selected.type, object: serve(selected.object) });
+    }
+    const byKey = this.#known.get(batch);
+    if (byKey === undefined) this.#known.set(batch, new Map([[key, events]]));
+    else byKey.set(key, events);
+    return events;
   }
-  if (batch.initialEnd && watch.markInitialEnd) events.push(bookmark(watch, batch.revision, { 'k8s.io/initial-events-end': 'true' }));
-  return events;
+}
+
+/** Something that all events have that are of concern to the selection, by which the cache finds who is to be told. */
+export function onlyOf(selection: Selection, namespaceKnown: boolean): WatchScope['only'] {
+  const name = requiredFieldValue(selection.fields, 'metadata.name');
+  if (name !== undefined && name !== '' && namespaceKnown) return { name };
+  const label = selection.labels.find(({ operator, values }) => (operator === 'Equals' || operator === 'In') && values.length === 1);
+  return label === undefined ? undefined : { label: label.key, value: label.values[0] ?? '' };
 }
 
 /** Whether a client with these selectors is told anything of the event. */
