@@ -22,55 +22,63 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** Collects the faults of one object, in the order in which they are found. */
+/** Faults beyond these, in number and in characters of their messages, are not kept: nobody reads them, and they would be many times what was sent. */
+const mostFaults = 1000;
+const mostCharacters = 256 * 1024;
+
+/** Collects the faults of one object, in the order in which they are found; the first thousand, with a last one that says so. */
 export class FieldErrors {
   readonly list: FieldError[] = [];
+  #characters = 0;
+  #isFull = false;
 
   get isEmpty(): boolean {
     return this.list.length === 0;
   }
 
   required(field: string, detail = ''): void {
-    this.#add('FieldValueRequired', field, detail === '' ? 'Required value' : `Required value: ${detail}`);
+    this.#add('FieldValueRequired', field, () => (detail === '' ? 'Required value' : `Required value: ${detail}`));
   }
 
   invalid(field: string, value: unknown, detail: string): void {
-    this.#add('FieldValueInvalid', field, `Invalid value: ${spell(value)}${detail === '' ? '' : `: ${detail}`}`);
+    this.#add('FieldValueInvalid', field, () => `Invalid value: ${spell(value)}${detail === '' ? '' : `: ${detail}`}`);
   }
 
   /** For a part that is wrong as a whole: its value is not repeated. */
   invalidPart(field: string, detail: string): void {
-    this.#add('FieldValueInvalid', field, `Invalid value: ${detail}`);
+    this.#add('FieldValueInvalid', field, () => `Invalid value: ${detail}`);
   }
 
   /** `supported` is listed in the order given. */
   notSupported(field: string, value: unknown, supported: readonly string[]): void {
-    const list = supported.map((one) => JSON.stringify(one)).join(', ');
-    this.#add('FieldValueNotSupported', field, `Unsupported value: ${spell(value)}${list === '' ? '' : `: supported values: ${list}`}`);
+    this.#add('FieldValueNotSupported', field, () => {
+      const list = supported.map((one) => JSON.stringify(one)).join(', ');
+      return `Unsupported value: ${spell(value)}${list === '' ? '' : `: supported values: ${list}`}`;
+    });
   }
 
   duplicate(field: string, value: unknown): void {
-    this.#add('FieldValueDuplicate', field, `Duplicate value: ${spell(value)}`);
+    this.#add('FieldValueDuplicate', field, () => `Duplicate value: ${spell(value)}`);
   }
 
   forbidden(field: string, detail: string): void {
-    this.#add('FieldValueForbidden', field, detail === '' ? 'Forbidden' : `Forbidden: ${detail}`);
+    this.#add('FieldValueForbidden', field, () => (detail === '' ? 'Forbidden' : `Forbidden: ${detail}`));
   }
 
   notFound(field: string, value: unknown): void {
-    this.#add('FieldValueNotFound', field, `Not found: ${spell(value)}`);
+    this.#add('FieldValueNotFound', field, () => `Not found: ${spell(value)}`);
   }
 
   tooLong(field: string, maximum: number): void {
-    this.#add('FieldValueTooLong', field, `Too long: may not be more than ${maximum} bytes`);
+    this.#add('FieldValueTooLong', field, () => `Too long: may not be more than ${maximum} bytes`);
   }
 
   tooMany(field: string, actual: number, maximum: number): void {
-    this.#add('FieldValueTooMany', field, `Too many: ${actual}: must have at most ${maximum} items`);
+    this.#add('FieldValueTooMany', field, () => `Too many: ${actual}: must have at most ${maximum} items`);
   }
 
   addAll(other: FieldErrors): void {
-    this.list.push(...other.list);
+    for (const { reason, field, message } of other.list) this.#add(reason, field, () => message);
   }
 
   /** Throws `Invalid` if there is any fault. `kind` is qualified by its group where it has one: `Deployment.apps "x" is invalid: …`. */
@@ -78,8 +86,14 @@ export class FieldErrors {
     if (!this.isEmpty) throw invalidError(type, name, this.list);
   }
 
-  #add(reason: FieldErrorReason, field: string, message: string): void {
+  #add(reason: FieldErrorReason, field: string, say: () => string): void {
+    if (this.#isFull) return;
+    const message = say();
     this.list.push({ reason, field, message });
+    this.#characters += field.length + message.length;
+    if (this.list.length < mostFaults && this.#characters < mostCharacters) return;
+    this.#isFull = true;
+    this.list.push({ reason: 'FieldValueTooMany', field: '', message: 'Too many: there are more faults: mend these first' });
   }
 }
 
@@ -104,9 +118,10 @@ export function invalidError(
 }
 
 const longestValue = 10_000;
+const longestList = 1000;
 
 function spell(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(Array.isArray(value) && value.length > longestList ? value.slice(0, longestList) : value);
   return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text;
 }

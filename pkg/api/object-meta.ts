@@ -70,11 +70,13 @@ function validateOwnerReferences(references: readonly OwnerReference[], path: st
     } else {
       const found = `Found "true" in references for ${controller} and ${reference.name}`;
       errors.invalid(path, references, `Only one reference can have Controller set to true. ${found}`);
+      // Its message holds all references: once is enough.
+      return;
     }
   }
 }
 
-function validateFinalizer(finalizer: string, path: string, errors: FieldErrors): void {
+export function validateFinalizer(finalizer: string, path: string, errors: FieldErrors): void {
   const faults = checkQualifiedName(finalizer);
   for (const fault of faults) errors.invalid(path, finalizer, fault);
   if (faults.length === 0 && !finalizer.includes('/') && !standardFinalizers.has(finalizer)) {
@@ -90,7 +92,8 @@ export function validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, erro
   }
   if ((meta.generation ?? 0) < (old.generation ?? 0)) errors.invalid(`${path}.generation`, meta.generation ?? 0, 'must not be decremented');
   if (old.deletionTimestamp !== undefined) {
-    const added = (meta.finalizers ?? []).filter((finalizer) => old.finalizers?.includes(finalizer) !== true);
+    const held = new Set(old.finalizers);
+    const added = (meta.finalizers ?? []).filter((finalizer) => !held.has(finalizer));
     if (added.length > 0) {
       const list = added.map((one) => JSON.stringify(one)).join(', ');
       errors.forbidden(

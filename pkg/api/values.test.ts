@@ -119,3 +119,16 @@ test('one fault stands alone, several in brackets, each once; all are causes', (
     });
   }
 });
+
+test('of faults without number a thousand are told, and that there are more; of long ones fewer', () => {
+  const errors = new FieldErrors();
+  for (let index = 0; index < 100_000; index++) errors.invalid(`a[${index}]`, index, 'no');
+  expect(errors.list).toHaveLength(1001);
+  expect(errors.list.at(-1)?.message).toContain('more faults');
+  const long = new FieldErrors();
+  const references = Array.from({ length: 5000 }, () => ({ name: 'x'.repeat(100) }));
+  for (let index = 0; index < 5000; index++) long.invalid('a', references, 'no');
+  expect(JSON.stringify(long.list).length).toBeLessThan(1_000_000);
+  errors.addAll(long);
+  expect(errors.list).toHaveLength(1001);
+});

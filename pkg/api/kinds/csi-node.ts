@@ -37,8 +37,9 @@ export const csiNode = defineKind<CSINode>({
   },
   validateUpdate: ({ spec }, { spec: old }) => {
     const errors = new FieldErrors();
+    const known = new Map((old.drivers ?? []).map((driver) => [driver.name, driver]));
     for (const driver of spec.drivers ?? []) {
-      const before = (old.drivers ?? []).find(({ name }) => name === driver.name);
+      const before = known.get(driver.name);
       if (before !== undefined && !deepEqual({ ...before, allocatable: undefined }, { ...driver, allocatable: undefined })) {
         errors.invalid('spec.drivers', driver, 'field is immutable');
       }
