@@ -3,7 +3,15 @@
  * its certificate opens nothing but its own. It decides nothing about pods: it carries what the API says to the nodes, and back.
  */
 import { randomUUID } from 'node:crypto';
-import { status as grpcStatus, Server, type ServerDuplexStream, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  status as grpcStatus,
+  logVerbosity,
+  Server,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  setLogVerbosity,
+} from '@grpc/grpc-js';
 import type { Registry } from 'prom-client';
 import type { KubernetesObject } from '#api/object';
 import { nodes as nodesResource } from '#api/shapes/resources';
@@ -177,6 +185,8 @@ class AgentDispatcher implements Dispatcher {
   async listen(): Promise<number> {
     const { host = '[::]', port } = this.#options;
     const address = `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
+    // grpc-js would write to the console what is thrown here with what to do.
+    setLogVerbosity(logVerbosity.NONE);
     const bound = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, this.#certificates.credentials, (error, actual) => {
         if (error === null) resolve(actual);

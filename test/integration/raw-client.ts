@@ -65,10 +65,10 @@ export function openSockets(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'TCPSocketWrap' || resource === 'TLSWrap').length;
 }
 
-/** Waits, within a bound of about 20 s, until `read` gives `wanted`; the last value otherwise. */
+/** Waits, within a bound of about a minute, until `read` gives `wanted`; the last value otherwise. */
 export async function until<T>(wanted: T, read: () => Promise<T> | T): Promise<T> {
   let last = await read();
-  for (let tries = 0; tries < 400 && last !== wanted; tries++) {
+  for (let tries = 0; tries < 1200 && last !== wanted; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     last = await read();
   }

@@ -22,7 +22,7 @@ async function resultOf(answer: ExecResult | RuntimeError): Promise<ProbeResult>
 }
 
 const output = (exitCode: number, text = ''): ExecResult => ({ exitCode, stdout: Buffer.from(text), stderr: Buffer.alloc(0) });
-const failure = (code: RuntimeErrorCode, message = code): RuntimeError => new RuntimeError(code, message);
+const failure = (code: RuntimeErrorCode, message = 'why'): RuntimeError => new RuntimeError(code, message);
 
 test('the exit code decides, and what was written is said', async () => {
   expect(await resultOf(output(0, 'fine'))).toEqual({ success: true, message: '' });
