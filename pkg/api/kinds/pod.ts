@@ -79,6 +79,7 @@ export const pod = defineKind<Pod>({
     'spec.hostNetwork': (object) => object.spec.hostNetwork ?? false,
     'status.phase': (object) => object.status?.phase,
     'status.podIP': (object) => object.status?.podIPs?.[0]?.ip ?? object.status?.podIP,
+    'status.podIPs': (object) => object.status?.podIPs?.map(({ ip }) => ip).join(','),
     'status.nominatedNodeName': (object) => object.status?.nominatedNodeName,
   },
   deletion: {

@@ -257,7 +257,10 @@ export class ApiHandler {
   }
 
   async #object(exchange: Exchange, body: object, headers: ReplyHeaders = {}): Promise<void> {
-    const form = negotiate(exchange.header('accept'), exchange.query, { encodings: ['json', 'yaml'] });
+    const form = negotiate(exchange.header('accept'), exchange.query, {
+      encodings: ['json', 'yaml'],
+      userAgent: exchange.header('user-agent'),
+    });
     const type = form.encoding === 'json' ? 'application/json' : 'application/yaml';
     await sendBytes(exchange.response, 200, type, await encode(body, form, encodeProtobufBody), { gzip: exchange.acceptsGzip, headers });
   }

@@ -44,7 +44,7 @@ export function parseMediaType(text: string): MediaType | undefined {
   return { type, parameters };
 }
 
-/** The media types of an `Accept` header, the most wanted first; those with `q=0` are left out. No header means anything goes. */
+/** The media types of an `Accept` header, the most wanted first, of those wanted alike the more definite; those with `q=0` are left out. No header means anything goes. */
 export function parseAccept(header: string | undefined): readonly MediaType[] {
   if (header === undefined || header.trim() === '') return [{ type: '*/*', parameters: new Map() }];
   const ranked: { media: MediaType; quality: number; order: number }[] = [];
@@ -54,7 +54,12 @@ export function parseAccept(header: string | undefined): readonly MediaType[] {
     const quality = media.parameters.has('q') ? Number(media.parameters.get('q')) : 1;
     if (Number.isFinite(quality) && quality > 0) ranked.push({ media, quality, order });
   }
-  return ranked.toSorted((a, b) => b.quality - a.quality || a.order - b.order).map((entry) => entry.media);
+  const byWish = ranked.toSorted((a, b) => b.quality - a.quality || wildcards(a.media) - wildcards(b.media) || a.order - b.order);
+  return byWish.map((entry) => entry.media);
+}
+
+function wildcards({ type }: MediaType): number {
+  return type.split('*').length - 1;
 }
 
 function encodingOf(type: string): Encoding | undefined {
@@ -76,13 +81,20 @@ export interface NegotiationOptions {
   readonly encodings?: readonly Encoding[];
   /** Shapes that the request allows besides the object itself. */
   readonly shapes?: readonly Shape[];
+  /** Of the client: what people read their replies with is given them with line ends. */
+  readonly userAgent?: string | undefined;
 }
+
+/** Beginnings of what browsers, and programs at a terminal, call themselves. */
+const readers = /^(curl|Wget|Mozilla\/5\.0)/;
 
 const plainJson: ReplyForm = { encoding: 'json', shape: 'object', version: 'v1', pretty: false };
 
 /** Chooses the form of a reply. Throws `NotAcceptable` (406) when nothing that the client takes can be given. */
 export function negotiate(accept: string | undefined, query: URLSearchParams, options: NegotiationOptions = {}): ReplyForm {
-  if ((accept === undefined || accept === 'application/json') && query.size === 0) return plainJson;
+  if (query.size === 0 && (accept === 'application/json' || (accept === undefined && !readers.test(options.userAgent ?? '')))) {
+    return plainJson;
+  }
   const encodings = options.encodings ?? ['json', 'yaml', 'protobuf'];
   for (const media of parseAccept(accept)) {
     const encoding = encodingOf(media.type);
@@ -90,15 +102,18 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, op
     const shape = shapeOf(media, options.shapes ?? []);
     if (shape === undefined) continue;
     if (encoding === 'protobuf' && shape === 'Table') continue;
-    const wanted = query.get('pretty');
     return {
       encoding,
       shape,
       version: media.parameters.get('v') === 'v1beta1' ? 'v1beta1' : 'v1',
-      pretty: (wanted !== null && wanted !== '0' && wanted !== 'false') || media.parameters.get('pretty') === '1',
+      pretty: media.parameters.get('pretty') === '1' || isPretty(query.get('pretty') ?? '', options.userAgent ?? ''),
     };
   }
   throw notAcceptable(encodings.map((encoding) => encodingTypes[encoding]));
+}
+
+function isPretty(wanted: string, userAgent: string): boolean {
+  return wanted === '' ? readers.test(userAgent) : /^(1|t|true)$/i.test(wanted);
 }
 
 function shapeOf(media: MediaType, shapes: readonly Shape[]): Shape | undefined {

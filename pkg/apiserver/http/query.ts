@@ -89,9 +89,13 @@ export function parseDeleteOptions(query: URLSearchParams, body: object | undefi
     throw new StatusError('BadRequest', `gracePeriodSeconds must be a whole number of seconds, 0 or more, but is ${JSON.stringify(grace)}`);
   }
   let policy = given.propagationPolicy ?? text(query, 'propagationPolicy');
-  if (policy === undefined && (given.orphanDependents ?? query.get('orphanDependents')) != null) {
+  if ((given.orphanDependents ?? query.get('orphanDependents')) != null) {
+    if (policy !== undefined) {
+      const message = `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`;
+      causes.push({ reason: 'FieldValueInvalid', field: 'propagationPolicy', message });
+    }
     const orphan = typeof given.orphanDependents === 'boolean' ? given.orphanDependents : flag(query, 'orphanDependents');
-    policy = orphan ? 'Orphan' : 'Background';
+    policy ??= orphan ? 'Orphan' : 'Background';
   }
   if (policy !== undefined && policy !== 'Orphan' && policy !== 'Background' && policy !== 'Foreground') {
     causes.push(unsupported('propagationPolicy', policy, ['Background', 'Foreground', 'Orphan']));

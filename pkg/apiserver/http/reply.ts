@@ -10,6 +10,7 @@ import { createGzip } from 'node:zlib';
 import type { StatusError } from '#base/errors';
 import type { Http2Response } from './http2-stream.ts';
 import { encodingTypes, type ReplyForm } from './media-type.ts';
+import { yamlWriter } from './yaml-writer.ts';
 
 export type Response = ServerResponse | Http2Response;
 
@@ -38,8 +39,8 @@ const commonHeaders = { 'cache-control': 'no-cache, private' } as const;
 export async function encode(object: object, form: Pick<ReplyForm, 'encoding' | 'pretty'>, protobuf: ProtobufEncoder): Promise<Uint8Array> {
   if (form.encoding === 'protobuf') return protobuf(object);
   if (form.encoding === 'yaml') {
-    const { stringify } = await import('yaml');
-    return Buffer.from(stringify(object, { aliasDuplicateObjects: false }));
+    const write = await yamlWriter();
+    return Buffer.from(write(object));
   }
   return Buffer.from(form.pretty ? `${JSON.stringify(object, null, 2)}\n` : `${JSON.stringify(object)}\n`);
 }

@@ -27,6 +27,7 @@ import { makeRow, makeTable, parseIncludeObject, partialMetadata } from './table
 import { type WatchForm, WatchFrames } from './watch-frames.ts';
 import { WatchRounds } from './watch-rounds.ts';
 import { streamWatch } from './watch-stream.ts';
+import { yamlWriter } from './yaml-writer.ts';
 
 const patchTypes: Readonly<Record<string, PatchType>> = {
   'application/json-patch+json': 'json',
@@ -83,6 +84,7 @@ export class ResourceHandler {
       const form = negotiate(exchange.header('accept'), exchange.query, {
         encodings: encodingsOf(path, resource),
         shapes: shapesOf(verb),
+        userAgent: exchange.header('user-agent'),
       });
       const request = await this.#request(exchange, path, resource, verb);
       const answer = await this.#options.verbs.send(exchange.contextFor(user, verb === 'LIST' || verb === 'DELETECOLLECTION'), request);
@@ -204,17 +206,16 @@ export class ResourceHandler {
       untilClient: (drained: Promise<void>) => exchange.untilClient(drained),
     };
     const type = encodingTypes[form.encoding];
-    const include = form.shape === 'Table' ? parseIncludeObject(query) : 'Metadata';
-    const listForm = { form, resource, include, now: this.#options.clock.now() };
-    if (form.encoding === 'json' && !form.pretty) {
-      await sendPieces(response, 200, type, listPieces(list, listForm), options);
-      return;
-    }
-    if (form.encoding === 'protobuf' && form.shape === 'object') {
-      await sendPieces(response, 200, type, await encodeProtobufList(list), options);
-      return;
-    }
-    await sendBytes(response, 200, type, await encode(listBody(list, listForm), form, encodeProtobufBody), options);
+    const listForm = {
+      form,
+      resource,
+      include: form.shape === 'Table' ? parseIncludeObject(query) : ('Metadata' as const),
+      now: this.#options.clock.now(),
+      yaml: form.encoding === 'yaml' ? await yamlWriter() : undefined,
+    };
+    if (form.encoding !== 'protobuf') await sendPieces(response, 200, type, listPieces(list, listForm), options);
+    else if (form.shape === 'object') await sendPieces(response, 200, type, await encodeProtobufList(list), options);
+    else await sendBytes(response, 200, type, encodeProtobufBody(listBody(list, listForm)), options);
   }
 
   async #watch(exchange: Exchange, user: UserInfo, path: ResourcePath, resource: PublishedResource, labels: RequestLabels): Promise<void> {

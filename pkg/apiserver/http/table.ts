@@ -36,7 +36,7 @@ export function makeRow(
 }
 
 /** The rows stand last, so that they can be written one by one. `columns` is left out where the client has them (all but a watch's first event). */
-export function makeTable(version: string, metadata: ListMeta, columns: readonly Column[] | undefined, rows: readonly TableRow[]): object {
+export function makeTable(version: string, metadata: ListMeta, columns: readonly Column[] | undefined, rows: readonly object[]): object {
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${version}`,
