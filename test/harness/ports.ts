@@ -2,17 +2,20 @@ import { createServer } from 'node:net';
 
 /** Below those that the kernel gives to outgoing connections (they would take one between its choice and its use), and to node ports. */
 const range = { first: 12_000, count: 16_000 };
+/** Each comes with the two after it: for ranges of ports, and for a server's web page, which has the second after its own. */
+const width = 3;
 
 const given = new Set<number>();
 
-/** Ports that nobody listens on just now, on any address of this machine, nor on the one after each; none is given twice in one process. */
+/** Ports that nobody listens on just now, on any address of this machine, nor on the two after each; none is given twice in one process. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   while (ports.length < count) {
-    const port = range.first + Math.floor(Math.random() * range.count);
-    if (given.has(port) || given.has(port + 1) || !(await isFree(port)) || !(await isFree(port + 1))) continue;
-    given.add(port).add(port + 1);
-    ports.push(port);
+    const port = range.first + width * Math.floor((Math.random() * range.count) / width);
+    if (given.has(port)) continue;
+    given.add(port);
+    const free = await Promise.all(Array.from({ length: width }, (_, after) => isFree(port + after)));
+    if (free.every(Boolean)) ports.push(port);
   }
   return ports;
 }
