@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { KubernetesObject } from '#api/object';
 import { systemClock } from '#base/clock';
+import { StatusError } from '#base/errors';
 import { ManualClock } from '#base/manual-clock';
-import { type Revision, SlowConsumerError } from './backend.ts';
+import { type Revision, SlowConsumerError, type WatchBatch } from './backend.ts';
 import type { CachedObject } from './cached-object.ts';
 import { internalKey } from './keys.ts';
 import { MemoryBackend } from './memory/memory-backend.ts';
@@ -332,6 +333,66 @@ describe('consistent reads', () => {
     await clock.advance(2);
     await listed;
     expect((await backend.get(internalKey('barrier'))).item).toBeDefined();
+  });
+});
+
+describe('a store that does not answer when everything is to be loaded anew', () => {
+  class Silent extends MemoryBackend {
+    silent = false;
+    loads = 0;
+    #drop: () => void = () => undefined;
+
+    /** Ends the cache's watch as a store does that was not kept up with. */
+    fallBehind(): void {
+      this.#drop();
+    }
+
+    override async list(...args: Parameters<MemoryBackend['list']>): ReturnType<MemoryBackend['list']> {
+      this.loads++;
+      if (this.silent) throw new StatusError('ServiceUnavailable', 'the store does not answer');
+      return await super.list(...args);
+    }
+
+    override async *watch(...args: Parameters<MemoryBackend['watch']>): AsyncGenerator<WatchBatch, void, undefined> {
+      const stop = new AbortController();
+      let dropped = false;
+      this.#drop = () => {
+        dropped = true;
+        stop.abort();
+      };
+      yield* super.watch(args[0], args[1], AbortSignal.any([args[2], stop.signal]));
+      if (dropped) throw new SlowConsumerError('the cache was too slow');
+    }
+  }
+
+  test('is asked again and again; reads hear why there is nothing, and go on when there is', async () => {
+    await fixture.stop();
+    const backend = new Silent();
+    const clock = new ManualClock();
+    fixture = start(backend, { clock });
+    await create('a', 'x');
+    await fixture.cache.reachNewest();
+    backend.silent = true;
+    const loads = backend.loads;
+    backend.fallBehind();
+    for (let turn = 0; backend.loads === loads && turn < 1000; turn++) await clock.advance(0);
+    await clock.advance(0);
+    for (const read of [
+      () => fixture.cache.ready(),
+      () => fixture.cache.reachNewest(),
+      () => fixture.cache.resource(pods).list({ at: 'any' }),
+    ]) {
+      await expect(read()).rejects.toMatchObject({ code: 503, details: { retryAfterSeconds: 1 } });
+    }
+    for (let second = 0; second < 30; second++) await clock.advance(1000);
+    expect(backend.loads - loads).toBeGreaterThan(5);
+    // At most every 3.5 s in the end.
+    expect(backend.loads - loads).toBeLessThan(20);
+    backend.silent = false;
+    await clock.advance(5000);
+    expect(keys((await fixture.cache.resource(pods).list()).items)).toEqual(['a/x']);
+    await create('a', 'y');
+    expect(keys((await fixture.cache.resource(pods).list()).items)).toEqual(['a/x', 'a/y']);
   });
 });
 

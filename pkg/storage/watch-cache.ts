@@ -3,6 +3,7 @@
  * from here; the backend sees one watch, the writes, and one small read for each group of consistent reads.
  * Invariant: what is shown is durable, and a `newest` read shows every write acknowledged before it began.
  */
+import { backoffDelay } from '#base/backoff';
 import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
 import type { Runnable } from '#base/lifecycle';
@@ -34,6 +35,8 @@ const barrierDelay = 100;
 const loadPage = 5_000;
 /** Milliseconds after which a read that the cache cannot serve fails. */
 const readTimeout = 10_000;
+/** Between attempts to load from a store that does not answer. */
+const reloadDelay = { initial: 200, maximum: 5_000, jitter: 0.3 };
 
 interface Waiter {
   readonly revision: Revision;
@@ -55,6 +58,8 @@ export class WatchCache implements Runnable {
   /** Reads begin at this revision: older states are only replayed. */
   #readyAt: Revision = 0;
   #ended: Error | undefined;
+  /** Why the latest load failed; undefined unless one did. */
+  #unavailable: StatusError | undefined;
   #reading: Promise<Revision> | undefined;
   #nextRead: Promise<Revision> | undefined;
   #barrier: Promise<unknown> | undefined;
@@ -97,14 +102,14 @@ export class WatchCache implements Runnable {
     return [...this.#resources.values()];
   }
 
-  /** Resolves when the first load is done. */
+  /** Resolves when everything is loaded. Throws `StatusError` Timeout, or ServiceUnavailable while the store does not answer. */
   async ready(): Promise<void> {
     if (!this.#ready) await this.#wait(0);
   }
 
   /**
    * Resolves when the cache shows every write that was acknowledged before the call: one linearizable read of the revision,
-   * shared by all calls that came before it began, then waiting for the watch. Throws `StatusError` Timeout.
+   * shared by all calls that came before it began, then waiting for the watch. Throws `StatusError` Timeout, or ServiceUnavailable.
    */
   async reachNewest(): Promise<void> {
     await this.#wait(await this.#newestRevision());
@@ -120,18 +125,25 @@ export class WatchCache implements Runnable {
     await this.#wait(revision);
   }
 
-  /** Loads and follows the backend until the signal aborts. */
+  /** Loads and follows the backend until the signal aborts. While the backend does not answer it tries again: nothing can be read then. */
   async run(signal: AbortSignal): Promise<void> {
     try {
-      while (!signal.aborted) {
+      for (let failures = 0; !signal.aborted; ) {
         try {
           await this.#load();
+          failures = 0;
           for await (const batch of this.#options.backend.watch(rootPrefix, this.#base, signal)) this.#apply(batch);
           if (!signal.aborted) throw new Error('the store ended the watch that feeds the cache');
         } catch (error) {
-          if (!(error instanceof CompactedError || error instanceof SlowConsumerError)) throw error;
-          this.#logger.warn('the watch cache fell behind and loads everything anew; clients will list again', { reason: error.message });
           this.#ready = false;
+          if (error instanceof CompactedError || error instanceof SlowConsumerError) {
+            this.#logger.warn('the watch cache fell behind and loads everything anew; clients will list again', { reason: error.message });
+          } else if (error instanceof StatusError) {
+            // The store is there and does not answer: that passes. What does not is an error of another sort.
+            this.#logger.warn('the watch cache cannot be loaded from the store; trying again', { reason: error.message });
+            this.#beUnavailable(error);
+            await this.#options.clock.sleep(backoffDelay(reloadDelay, failures++), signal).catch(() => undefined);
+          } else throw error;
         }
       }
     } finally {
@@ -178,8 +190,18 @@ export class WatchCache implements Runnable {
     }
   }
 
+  /** Until a load succeeds, reads hear at once why there is nothing to read. */
+  #beUnavailable(cause: StatusError): void {
+    this.#unavailable = new StatusError('ServiceUnavailable', `the server has nothing to read from yet: ${cause.message}`, {
+      cause,
+      details: { retryAfterSeconds: 1 },
+    });
+    for (const waiter of this.#waiters) waiter.reject(this.#unavailable);
+  }
+
   #becomeReady(): void {
     this.#ready = true;
+    this.#unavailable = undefined;
     this.#release();
   }
 
@@ -233,6 +255,7 @@ export class WatchCache implements Runnable {
   async #wait(revision: Revision): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended;
     if (this.#ready && this.#revision >= revision) return;
+    if (this.#unavailable !== undefined) throw this.#unavailable;
     const { clock } = this.#options;
     await new Promise<void>((resolve, reject) => {
       const nudge = clock.schedule(barrierDelay, () => this.#writeBarrier());

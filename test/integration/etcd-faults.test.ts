@@ -1,9 +1,20 @@
 /** What the etcd backend does when connections are cut, when etcd is killed, stopped, loses its quorum, or goes back in time. */
 import { cp, rm } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { systemClock } from '#base/clock';
-import { type Backend, ClosedError, OutcomeUnknownError, type Revision, type StoreEvent, StoreFullError } from '#storage/backend';
+import type { StatusError } from '#base/errors';
+import {
+  type Backend,
+  ClosedError,
+  OutcomeUnknownError,
+  type Revision,
+  SlowConsumerError,
+  type StoreEvent,
+  StoreFullError,
+} from '#storage/backend';
 import { carryOnEtcd, type EtcdBackend, openEtcd } from '#storage/etcd/etcd-backend';
+import { Store } from '#storage/store';
+import { WatchCache } from '#storage/watch-cache';
 import { missingForEtcd, startTestEtcd, type TestEtcd, type TestEtcdOptions } from '../harness/etcd.ts';
 import { startTcpProxy, type TcpProxy } from '../harness/tcp-proxy.ts';
 
@@ -412,4 +423,62 @@ describeOnEtcd('etcd: history', () => {
       'the store in etcd has the format 2 and this version of Berth reads 1: use the version that wrote it',
     );
   });
+});
+
+describeOnEtcd('etcd: a watch cache', () => {
+  test('that must load anew while etcd is silent says so, and goes on when etcd does', async () => {
+    const { members } = await start();
+    const backend = await open();
+    const stop = new AbortController();
+    const behind = new AbortController();
+    // As the backend does to a cache that has fallen behind; all else is etcd's.
+    const dropping: Backend = Object.create(backend, {
+      watch: {
+        value: async function* (prefix: string, after: Revision, signal: AbortSignal) {
+          yield* backend.watch(prefix, after, AbortSignal.any([signal, ...(behind.signal.aborted ? [] : [behind.signal])]));
+          if (!signal.aborted) throw new SlowConsumerError('the cache was too slow');
+        },
+      },
+      ...Object.fromEntries(
+        (['get', 'list', 'commit', 'revision'] as const).map((method) => [method, { value: backend[method].bind(backend) }]),
+      ),
+    }) as Backend;
+    const cache = new WatchCache({ backend: dropping, clock: systemClock });
+    const running = cache.run(stop.signal);
+    const ended = jest.fn();
+    running.then(ended, ended);
+    const things = { group: '', plural: 'configmaps' };
+    const store = new Store(dropping, cache);
+    const name = { namespace: 'default', name: 'one' };
+    await store.create(things, name, { apiVersion: 'v1', kind: 'ConfigMap', metadata: name });
+    await cache.reachNewest();
+    members[0]?.signal('SIGSTOP');
+    behind.abort();
+    try {
+      const end = systemClock.monotonic() + 60_000;
+      let refused: unknown;
+      while (refused === undefined && systemClock.monotonic() < end) {
+        refused = await cache
+          .resource(things)
+          .get(name, 'any')
+          .then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+        await systemClock.sleep(50);
+      }
+      expect(refused).toMatchObject({ details: { retryAfterSeconds: 1 } });
+      expect([503, 504]).toContain((refused as StatusError).code);
+      expect(ended).not.toHaveBeenCalled();
+    } finally {
+      members[0]?.signal('SIGCONT');
+    }
+    const end = systemClock.monotonic() + 60_000;
+    while ((await store.get(things, name).catch(() => undefined)) === undefined && systemClock.monotonic() < end)
+      await systemClock.sleep(50);
+    expect((await store.get(things, name)).name).toBe('one');
+    expect(ended).not.toHaveBeenCalled();
+    stop.abort();
+    await running;
+  }, 150_000);
 });
