@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { defineKind } from '../define-kind.ts';
 import { FieldErrors } from '../field-errors.ts';
 import { checkDns1123Label, checkDns1123Subdomain, checkPortNumber, checkQualifiedName } from '../names.ts';
+import { requireAddress, requireReachable } from '../networking/addresses.ts';
 import { requireOneOf } from '../pod-spec/checks.ts';
 import type { EndpointAddress, EndpointPort, EndpointSubset, Endpoints } from '../shapes/types/core-v1.ts';
 import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
@@ -39,23 +40,10 @@ function validateSubset({ addresses = [], notReadyAddresses = [], ports = [] }: 
 }
 
 function validateAddress({ ip, hostname = '', nodeName }: EndpointAddress, path: string, errors: FieldErrors): void {
-  if (isIP(ip) === 0) errors.invalid(`${path}.ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
+  const isAddress = requireAddress(ip, `${path}.ip`, errors);
   if (hostname !== '') for (const fault of checkDns1123Label(hostname)) errors.invalid(`${path}.hostname`, hostname, fault);
   if (nodeName !== undefined) for (const fault of checkDns1123Subdomain(nodeName)) errors.invalid(`${path}.nodeName`, nodeName, fault);
-  if (isIP(ip) !== 0) validateReachable(ip, `${path}.ip`, errors);
-}
-
-/** Addresses that no service may lead to. */
-function validateReachable(ip: string, path: string, errors: FieldErrors): void {
-  const lower = ip.toLowerCase();
-  if (ip === '0.0.0.0' || /^(?:0*:)+:?0*$/.test(lower)) errors.invalid(path, ip, `may not be unspecified (${ip})`);
-  if (ip.startsWith('127.') || lower === '::1') errors.invalid(path, ip, 'may not be in the loopback range (127.0.0.0/8, ::1/128)');
-  if (ip.startsWith('169.254.') || /^fe[89ab]/.test(lower)) {
-    errors.invalid(path, ip, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)');
-  }
-  if (ip.startsWith('224.0.0.') || lower.startsWith('ff02:')) {
-    errors.invalid(path, ip, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
-  }
+  if (isAddress) requireReachable(ip, `${path}.ip`, errors);
 }
 
 function validateEndpointPort(

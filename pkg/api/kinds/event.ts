@@ -1,6 +1,7 @@
 import { defineKind } from '../define-kind.ts';
 import { FieldErrors } from '../field-errors.ts';
 import type { SelectableFields } from '../kind.ts';
+import { checkQualifiedName } from '../names.ts';
 import type { Event, ObjectReference } from '../shapes/types/core-v1.ts';
 import type { Event as EventOfEventsGroup } from '../shapes/types/events-v1.ts';
 import { ageOf, type FilledColumn, nameColumn, tableColumns, wide } from '../table-columns.ts';
@@ -11,6 +12,9 @@ const text = (name: string, description: string, cell: FilledColumn<Event>['cell
   description,
   cell,
 });
+
+const longestWord = 128;
+const longestMessage = 1024;
 
 /** One stored form (core's), served in two groups. */
 export const event = defineKind<Event>({
@@ -39,10 +43,10 @@ export const event = defineKind<Event>({
     const errors = new FieldErrors();
     const { namespace = 'default' } = object.metadata;
     const given = object.involvedObject.namespace ?? '';
-    if (given !== '' && given !== namespace) errors.invalid('involvedObject.namespace', given, 'does not match event.namespace');
-    if (given === '' && namespace !== 'default' && namespace !== 'kube-system') {
-      errors.invalid('involvedObject.namespace', given, 'does not match event.namespace');
-    }
+    const isNew = object.eventTime !== undefined;
+    const matches = given === '' ? namespace === 'default' || (isNew && namespace === 'kube-system') : isNew || given === namespace;
+    if (!matches) errors.invalid('involvedObject.namespace', given, 'does not match event.namespace');
+    if (isNew) validateReport(object, errors);
     return errors;
   },
   columns: tableColumns<Event>([
@@ -67,6 +71,20 @@ export const event = defineKind<Event>({
     type: (object) => object.type,
   },
 });
+
+/** Who reports in the newer way says more: who, what was done and why. */
+function validateReport(
+  { reportingComponent = '', reportingInstance = '', action = '', reason = '', message = '' }: Event,
+  errors: FieldErrors,
+): void {
+  if (reportingComponent === '') errors.required('reportingController');
+  for (const fault of checkQualifiedName(reportingComponent)) errors.invalid('reportingController', reportingComponent, fault);
+  for (const [field, value] of Object.entries({ reportingInstance, action, reason })) {
+    if (value === '') errors.required(field);
+    if (Buffer.byteLength(value) > longestWord) errors.invalid(field, '', `can have at most ${longestWord} characters`);
+  }
+  if (Buffer.byteLength(message) > longestMessage) errors.invalid('message', '', `can have at most ${longestMessage} characters`);
+}
 
 function referenceFields(prefix: string): SelectableFields<Event> {
   const names = [

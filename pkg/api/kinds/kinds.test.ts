@@ -96,7 +96,10 @@ describe('objects that are wrong', () => {
     [
       'endpointslices',
       { addressType: 'IPv4', endpoints: [{ addresses: ['::1'] }] },
-      ['endpoints[0].addresses[0]: Invalid value: "::1": must be an IPv4 address'],
+      [
+        'endpoints[0].addresses[0]: Invalid value: "::1": must be a valid IPv4 address',
+        'endpoints[0].addresses[0]: Invalid value: "::1": may not be in the loopback range',
+      ],
     ],
     ['pv', { spec: { ...meta, local: { path: '/x' } } }, ['spec.nodeAffinity: Required value: Local volume requires node affinity']],
     ['pv', { spec: meta }, ['spec: Required value: must specify a volume type']],

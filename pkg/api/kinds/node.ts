@@ -2,6 +2,9 @@ import { defineKind } from '../define-kind.ts';
 import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
 import { checkLabelValue, checkQualifiedName } from '../names.ts';
+import { requireRange } from '../networking/addresses.ts';
+import { requireOneOf, validateQuantityNotNegative } from '../pod-spec/checks.ts';
+import { taintEffects } from '../pod-spec/scheduling.ts';
 import type { Node } from '../shapes/types/core-v1.ts';
 import { ageColumn, type FilledColumn, nameColumn, tableColumns, wide } from '../table-columns.ts';
 
@@ -35,17 +38,27 @@ export const node = defineKind<Node>({
       for (const fault of checkQualifiedName(taint.key)) errors.invalid(`${at}.key`, taint.key, fault);
       for (const fault of checkLabelValue(taint.value ?? '')) errors.invalid(`${at}.value`, taint.value, fault);
       if (taint.effect === '') errors.required(`${at}.effect`);
-      else if (!['NoExecute', 'NoSchedule', 'PreferNoSchedule'].includes(taint.effect)) {
-        errors.notSupported(`${at}.effect`, taint.effect, ['NoExecute', 'NoSchedule', 'PreferNoSchedule']);
-      }
+      else requireOneOf(taint.effect, `${at}.effect`, taintEffects, errors);
       const key = `${taint.key}:${taint.effect}`;
       if (seen.has(key)) errors.duplicate(at, taint);
       seen.add(key);
     }
+    for (const field of ['capacity', 'allocatable'] as const) {
+      for (const [name, value] of Object.entries(object.status?.[field] ?? {})) {
+        validateQuantityNotNegative(value, `status.${field}.${name}`, errors);
+      }
+    }
+    for (const [index, range] of (object.spec.podCIDRs ?? []).entries()) requireRange(range, `spec.podCIDRs[${index}]`, errors);
     return errors;
   },
   validateUpdate: (object, old) => {
     const errors = new FieldErrors();
+    const addresses = new Set<string>();
+    for (const [index, address] of (object.status?.addresses ?? []).entries()) {
+      const key = `${address.type}/${address.address}`;
+      if (addresses.has(key)) errors.duplicate(`status.addresses[${index}]`, address);
+      addresses.add(key);
+    }
     if ((old.spec.podCIDRs ?? []).length > 0 && !deepEqual(object.spec.podCIDRs, old.spec.podCIDRs)) {
       errors.forbidden('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid');
     }

@@ -1,11 +1,14 @@
 import { defineKind } from '../define-kind.ts';
 import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
-import { isGreater, requireOneOf } from '../pod-spec/checks.ts';
-import { parseQuantity } from '../quantity.ts';
+import { requireUnchanged } from '../object-meta.ts';
+import { isGreater } from '../pod-spec/checks.ts';
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../shapes/types/core-v1.ts';
 import { ageColumn, type FilledColumn, nameColumn, tableColumns, wide } from '../table-columns.ts';
-import { formatAccessModes, validateAccessModes } from '../volumes/access-modes.ts';
+import { formatAccessModes } from '../volumes/access-modes.ts';
+import { validateClaimSpec } from '../volumes/claim-spec.ts';
+
+const fixed = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
 
 const text = (name: string, description: string, cell: (object: PersistentVolumeClaim) => string): FilledColumn<PersistentVolumeClaim> => ({
   name,
@@ -31,26 +34,22 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
   },
   validate: ({ spec }) => {
     const errors = new FieldErrors();
-    validateAccessModes(spec.accessModes, 'spec.accessModes', 'at least 1 access mode is required', errors);
-    const storage = spec.resources?.requests?.storage;
-    if (storage === undefined) errors.required('spec.resources[storage]');
-    else if (parseQuantity(storage).nano <= 0n) errors.invalid('spec.resources[storage]', storage, 'must be greater than zero');
-    requireOneOf(spec.volumeMode, 'spec.volumeMode', ['Block', 'Filesystem'], errors);
+    validateClaimSpec(spec, 'spec', errors);
     return errors;
   },
   validateUpdate: (object, old) => {
     const errors = new FieldErrors();
-    if (!deepEqual(fixedPart(object.spec, old.spec), fixedPart(old.spec, old.spec))) {
-      errors.forbidden('spec', 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims');
-    }
+    if (!deepEqual(fixedPart(object.spec, old), fixedPart(old.spec, old))) errors.forbidden('spec', fixed);
     const [now, before] = [object.spec.resources?.requests?.storage, old.spec.resources?.requests?.storage];
-    if (now !== undefined && before !== undefined && now !== before) {
-      if (!isBound(old))
-        errors.forbidden(
-          'spec',
-          'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
-        );
-      else if (isGreater(before, now)) errors.forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity');
+    const held = old.status?.capacity?.storage ?? '0';
+    if (now !== undefined && before !== undefined && isGreater(before, now) && !isGreater(now, held)) {
+      errors.forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity');
+    }
+    requireUnchanged(object.spec.volumeMode === old.spec.volumeMode, 'volumeMode', object.spec.volumeMode, errors);
+    const [attributes, attributesBefore] = [object.spec.volumeAttributesClassName, old.spec.volumeAttributesClassName];
+    if (attributesBefore !== undefined && (attributes ?? '') === '' && attributes !== attributesBefore) {
+      const to = attributes === undefined ? 'nil' : 'an empty string';
+      errors.forbidden('spec.volumeAttributesClassName', `update from non-nil value to ${to} is forbidden`);
     }
     return errors;
   },
@@ -71,12 +70,16 @@ export const persistentVolumeClaim = defineKind<PersistentVolumeClaim>({
   ]),
 });
 
-/** The spec without what may change: the size, the class of attributes, and what is given once (volume, class). */
-function fixedPart(spec: PersistentVolumeClaimSpec, old: PersistentVolumeClaimSpec): Record<string, unknown> {
-  const { resources: _r, volumeAttributesClassName: _a, volumeName, storageClassName, ...rest } = spec;
+/** The spec without what may change: what is given once (volume, class), and of a bound claim its size and its class of attributes. */
+function fixedPart(spec: PersistentVolumeClaimSpec, old: PersistentVolumeClaim): Record<string, unknown> {
+  const { resources, volumeAttributesClassName, volumeName, storageClassName, ...rest } = spec;
+  const { storage: _, ...requests } = resources?.requests ?? {};
+  const isBoundNow = old.status?.phase === 'Bound';
   return {
     ...rest,
-    volumeName: (old.volumeName ?? '') === '' ? undefined : volumeName,
-    storageClassName: old.storageClassName === undefined ? undefined : storageClassName,
+    volumeName: isBound(old) ? volumeName : undefined,
+    storageClassName: old.spec.storageClassName === undefined ? undefined : storageClassName,
+    resources: isBoundNow ? { ...resources, requests } : resources,
+    ...(isBoundNow ? {} : { volumeAttributesClassName }),
   };
 }

@@ -1,8 +1,11 @@
 import { defineKind } from '../define-kind.ts';
 import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
-import { requireOneOf, validateQuantityNotNegative } from '../pod-spec/checks.ts';
+import { checkDns1123Subdomain } from '../names.ts';
+import { requireUnchanged } from '../object-meta.ts';
+import { requireOneOf } from '../pod-spec/checks.ts';
 import { validateNodeSelectorTerms } from '../pod-spec/scheduling.ts';
+import { parseQuantity } from '../quantity.ts';
 import type { PersistentVolume, PersistentVolumeSpec } from '../shapes/types/core-v1.ts';
 import { ageColumn, type FilledColumn, nameColumn, tableColumns, wide } from '../table-columns.ts';
 import { formatAccessModes, validateAccessModes } from '../volumes/access-modes.ts';
@@ -45,15 +48,27 @@ export const persistentVolume = defineKind<PersistentVolume>({
   validate: ({ spec }) => {
     const errors = new FieldErrors();
     validateAccessModes(spec.accessModes, 'spec.accessModes', '', errors);
-    if (spec.capacity === undefined) errors.required('spec.capacity');
-    else if (spec.capacity.storage === undefined) errors.notSupported('spec.capacity', Object.keys(spec.capacity)[0] ?? '', ['storage']);
-    else validateQuantityNotNegative(spec.capacity.storage, 'spec.capacity[storage]', errors);
-    requireOneOf(spec.persistentVolumeReclaimPolicy, 'spec.persistentVolumeReclaimPolicy', ['Delete', 'Recycle', 'Retain'], errors);
-    requireOneOf(spec.volumeMode, 'spec.volumeMode', ['Block', 'Filesystem'], errors);
+    const { capacity = {}, persistentVolumeReclaimPolicy, nodeAffinity, storageClassName = '' } = spec;
+    const resources = Object.keys(capacity);
+    if (resources.length === 0) errors.required('spec.capacity');
+    if (capacity.storage === undefined || resources.length > 1) errors.notSupported('spec.capacity', capacity, ['storage']);
+    for (const [name, value] of Object.entries(capacity)) {
+      if (parseQuantity(value).nano <= 0n) errors.invalid(`spec.capacity[${name}]`, value, 'must be greater than zero');
+    }
+    requireOneOf(persistentVolumeReclaimPolicy, 'spec.persistentVolumeReclaimPolicy', ['Delete', 'Recycle', 'Retain'], errors);
+    if (nodeAffinity !== undefined) {
+      const path = 'spec.nodeAffinity.required';
+      if (nodeAffinity.required === undefined) errors.required(path, 'must specify required node constraints');
+      else validateNodeSelectorTerms(nodeAffinity.required.nodeSelectorTerms, `${path}.nodeSelectorTerms`, errors);
+    }
     validateSource(spec, errors);
-    const affinity = spec.nodeAffinity?.required;
-    if (affinity !== undefined)
-      validateNodeSelectorTerms(affinity.nodeSelectorTerms, 'spec.nodeAffinity.required.nodeSelectorTerms', errors);
+    if (/^\/+$/.test(spec.hostPath?.path ?? '') && persistentVolumeReclaimPolicy === 'Recycle') {
+      errors.forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
+    }
+    if (storageClassName !== '') {
+      for (const fault of checkDns1123Subdomain(storageClassName)) errors.invalid('spec.storageClassName', storageClassName, fault);
+    }
+    requireOneOf(spec.volumeMode, 'spec.volumeMode', ['Block', 'Filesystem'], errors);
     return errors;
   },
   validateUpdate: ({ spec }, { spec: old }) => {
@@ -61,9 +76,9 @@ export const persistentVolume = defineKind<PersistentVolume>({
     if (!deepEqual(sourceOf(spec), sourceOf(old))) {
       errors.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation');
     }
-    if (spec.volumeMode !== old.volumeMode) errors.invalid('spec.volumeMode', spec.volumeMode ?? null, 'field is immutable');
+    requireUnchanged(spec.volumeMode === old.volumeMode, 'volumeMode', spec.volumeMode, errors);
     if (old.nodeAffinity !== undefined && !deepEqual(spec.nodeAffinity, old.nodeAffinity)) {
-      errors.invalid('spec.nodeAffinity', spec.nodeAffinity ?? null, 'field is immutable, except for updating from beta label to GA');
+      errors.invalid('nodeAffinity', spec.nodeAffinity ?? null, 'field is immutable, except for updating from beta label to GA');
     }
     return errors;
   },
@@ -92,8 +107,17 @@ function sourceOf(spec: PersistentVolumeSpec): Record<string, unknown> {
 
 function validateSource(spec: PersistentVolumeSpec, errors: FieldErrors): void {
   const sources = Object.keys(sourceOf(spec));
-  if (sources.length === 0) errors.required('spec', 'must specify a volume type');
   for (const source of sources.slice(1)) errors.forbidden(`spec.${source}`, 'may not specify more than 1 volume type');
+  const { nfs, csi } = spec;
+  if (nfs !== undefined) {
+    if (nfs.server === '') errors.required('spec.nfs.server');
+    if (nfs.path === '') errors.required('spec.nfs.path');
+    if (!nfs.path.startsWith('/')) errors.invalid('spec.nfs.path', nfs.path, 'must be an absolute path');
+  }
+  if (csi !== undefined) {
+    if (csi.driver === '') errors.required('spec.csi.driver');
+    if (csi.volumeHandle === '') errors.required('spec.csi.volumeHandle');
+  }
   if (spec.local !== undefined) {
     if (spec.local.path === '') errors.required('spec.local.path');
     else if (spec.local.path.split('/').includes('..')) errors.invalid('spec.local.path', spec.local.path, "must not contain '..'");
@@ -104,4 +128,5 @@ function validateSource(spec: PersistentVolumeSpec, errors: FieldErrors): void {
     else if (spec.hostPath.path.split('/').includes('..'))
       errors.invalid('spec.hostPath.path', spec.hostPath.path, "must not contain '..'");
   }
+  if (sources.length === 0) errors.required('spec', 'must specify a volume type');
 }

@@ -21,13 +21,14 @@ export const priorityClass = defineKind<PriorityClass>({
     const errors = new FieldErrors();
     const { name = '' } = object.metadata;
     if (name.startsWith(systemPrefix)) {
-      if (!Object.hasOwn(ofSystem, name) || ofSystem[name] !== object.value) {
-        errors.forbidden('metadata.name', "priority class names with 'system-' prefix are reserved for system use only");
+      const why = faultOfSystem(name, object);
+      if (why !== undefined) {
+        errors.forbidden('metadata.name', `priority class names with 'system-' prefix are reserved for system use only. error: ${why}`);
       }
     } else if ((object.value ?? 0) > highestOfUsers) {
       errors.forbidden('value', `maximum allowed value of a user defined priority is ${highestOfUsers}`);
     }
-    requireOneOf(object.preemptionPolicy, 'preemptionPolicy', ['Never', 'PreemptLowerPriority'], errors);
+    requireOneOf(object.preemptionPolicy, 'preemptionPolicy', ['PreemptLowerPriority', 'Never'], errors);
     return errors;
   },
   validateUpdate: (object, old) => {
@@ -56,3 +57,11 @@ export const priorityClass = defineKind<PriorityClass>({
     },
   ]),
 });
+
+/** Why it is not one of the classes that the server makes itself. */
+function faultOfSystem(name: string, { value, globalDefault = false }: PriorityClass): string | undefined {
+  const known = Object.hasOwn(ofSystem, name) ? ofSystem[name] : undefined;
+  if (known === undefined) return `${name} is not a known system priority class`;
+  if (value !== known) return `value of ${name} PriorityClass must be ${known}`;
+  return globalDefault ? `globalDefault of ${name} PriorityClass must be false` : undefined;
+}

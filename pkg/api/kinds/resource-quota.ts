@@ -123,7 +123,7 @@ function validateRequirement(
     errors.invalid(
       `${path}.operator`,
       operator,
-      "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+      "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
     );
   }
   if (operator === 'In' || operator === 'NotIn') {
@@ -132,7 +132,7 @@ function validateRequirement(
     }
   } else if (operator === 'Exists' || operator === 'DoesNotExist') {
     if (values.length > 0) {
-      errors.invalid(`${path}.values`, values, "must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector");
+      errors.invalid(`${path}.values`, values, "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector");
     }
   } else errors.invalid(`${path}.operator`, operator, 'not a valid selector operator');
 }

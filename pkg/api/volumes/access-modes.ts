@@ -20,7 +20,8 @@ export function formatAccessModes(modes: readonly string[] | undefined): string 
 export function validateAccessModes(modes: readonly string[] | undefined, path: string, detail: string, errors: FieldErrors): void {
   if (modes === undefined || modes.length === 0) errors.required(path, detail);
   for (const mode of modes ?? []) if (!Object.hasOwn(shortNames, mode)) errors.notSupported(path, mode, Object.keys(shortNames));
-  if (modes?.includes('ReadWriteOncePod') === true && modes.length > 1) {
+  const isOnce = modes?.includes('ReadWriteOncePod') === true;
+  if (isOnce && modes.some((mode) => mode !== 'ReadWriteOncePod' && Object.hasOwn(shortNames, mode))) {
     errors.forbidden(path, 'may not use ReadWriteOncePod with other access modes');
   }
 }
