@@ -42,6 +42,7 @@ describe('a Service', () => {
     [
       { type: 'ExternalName', externalName: 'A', clusterIP: '10.43.0.9', ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' },
       [
+        'spec.clusterIPs: Forbidden: may not be set for ExternalName services',
         'spec.ipFamilies: Forbidden: may not be set for ExternalName services',
         'spec.ipFamilyPolicy: Forbidden: may not be set for ExternalName services',
         'spec.externalName: Invalid value: "A": a lowercase RFC 1123 subdomain',

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { configMaps, namespaces, pods, priorityClasses, services } from '#api/shapes/resources';
+import { configMaps, namespaces, pods, priorityClasses, serviceAccounts, services } from '#api/shapes/resources';
 import type { Service, ServiceSpec } from '#api/shapes/types/core-v1';
 import type { Client } from '#client/client';
 import { type MemoryApi, startMemoryApi } from '../memory-api.ts';
@@ -167,9 +167,29 @@ describe('priority', () => {
     expect((await client.create(pods, pod('usual'))).spec).toMatchObject({ priority: 5, priorityClassName: 'usual' });
   });
 
+  test('one class is the default', async () => {
+    const usual = await client.create(priorityClasses, { metadata: { name: 'usual' }, value: 5, globalDefault: true });
+    await expect(client.create(priorityClasses, { metadata: { name: 'other' }, value: 6, globalDefault: true })).rejects.toMatchObject({
+      reason: 'Forbidden',
+      message:
+        'priorityclasses.scheduling.k8s.io "other" is forbidden: PriorityClass usual is already marked as default. Only one default can exist',
+    });
+    await client.update(priorityClasses, { ...usual, description: 'for most' });
+  });
+
   test('every pod has a service account', async () => {
     expect((await client.create(pods, pod('a'))).spec.serviceAccountName).toBe('default');
-    expect((await client.create(pods, pod('b', { serviceAccountName: 'mine' }))).spec.serviceAccountName).toBe('mine');
+    await expect(client.create(pods, pod('b', { serviceAccountName: 'mine' }))).rejects.toMatchObject({
+      reason: 'Forbidden',
+      message: 'pods "b" is forbidden: error looking up service account default/mine: serviceaccount "mine" not found',
+    });
+    await client.create(serviceAccounts, { metadata: { name: 'mine', namespace }, imagePullSecrets: [{ name: 'registry' }] });
+    expect((await client.create(pods, pod('b', { serviceAccountName: 'mine' }))).spec).toMatchObject({
+      serviceAccountName: 'mine',
+      imagePullSecrets: [{ name: 'registry' }],
+    });
+    const own = await client.create(pods, pod('c', { serviceAccountName: 'mine', imagePullSecrets: [{ name: 'own' }] }));
+    expect(own.spec.imagePullSecrets).toEqual([{ name: 'own' }]);
   });
 });
 

@@ -8,6 +8,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { priority } from './priority.ts';
 import { resourceQuotaStep } from './resource-quotas.ts';
+import { serviceAccount } from './service-account.ts';
 import { type ServiceAddressOptions, serviceAddresses } from './service-addresses.ts';
 import { defaultStorageClass } from './storage-class.ts';
 
@@ -24,6 +25,7 @@ export function createAdmissionSteps(options: AdmissionOptions): readonly Admiss
     nodeRestriction,
     namespaceLifecycle(cache),
     priority(cache),
+    serviceAccount(cache),
     defaultTolerations,
     certificateRequester,
     limitRangeStep(cache),

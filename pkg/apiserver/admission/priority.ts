@@ -4,14 +4,14 @@ import type { PriorityClass } from '#api/shapes/types/scheduling-v1';
 import type { WatchCache } from '#storage/watch-cache';
 import { type AdmissionStep, forbidden } from './admission.ts';
 
-/** A pod's priority is its class's; whoever writes a pod does not choose the number. Without a class: the one marked as default, else 0. */
+/** Only one class is the default. A pod's priority is its class's; whoever writes a pod does not choose the number. Without a class: the one marked as default, else 0. */
 export function priority(cache: WatchCache): AdmissionStep {
   const classes = cache.resource(priorityClasses);
   return {
     name: 'priority',
-    resources: [pods],
+    resources: [pods, priorityClasses],
     mutate: async (request) => {
-      if (request.operation !== 'create' || request.subresource !== undefined) return;
+      if (request.operation !== 'create' || request.subresource !== undefined || request.resource.plural !== pods.plural) return;
       const { spec } = request.object as Pod;
       const given = spec.priority;
       const name = spec.priorityClassName ?? '';
@@ -28,6 +28,15 @@ export function priority(cache: WatchCache): AdmissionStep {
       spec.priority = value;
       spec.preemptionPolicy ??= chosen?.preemptionPolicy ?? 'PreemptLowerPriority';
       if (chosen?.metadata.name !== undefined) spec.priorityClassName = chosen.metadata.name;
+    },
+    validate: async (request) => {
+      const { operation, resource, object } = request;
+      if (operation === 'delete' || resource.plural !== priorityClasses.plural) return;
+      if ((object as PriorityClass).globalDefault !== true) return;
+      const { name } = (await findDefault())?.metadata ?? {};
+      if (name !== undefined && name !== object.metadata.name) {
+        throw forbidden(request, `PriorityClass ${name} is already marked as default. Only one default can exist`);
+      }
     },
   };
 
