@@ -2,9 +2,11 @@
 import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import { maximumBodyBytes } from '#api/limits';
 import { apiVersionOf } from '#api/object';
+import { type Clock, systemClock } from '#base/clock';
 import { messageOf, type Status, StatusError } from '#base/errors';
 import { HttpSession, unreachable, wasRefused } from './http-session.ts';
 import type { ConnectionOptions } from './kubeconfig.ts';
+import { RetryAfter } from './retry-after.ts';
 import type {
   ApiRequest,
   DeleteOptions,
@@ -18,6 +20,7 @@ import type {
   WriteOptions,
 } from './transport.ts';
 
+/** What the server refuses for now, and says when to ask again (429, and for reads 5xx), is asked again a few times, as Kubernetes' clients do. */
 export interface HttpTransport extends Transport {
   /** Ends the connection, with all requests and watches on it. */
   close(): Promise<void>;
@@ -27,6 +30,8 @@ export interface HttpTransportOptions {
   readonly userAgent?: string;
   /** Takes the warnings that come with answers; they are dropped unless given. */
   readonly warn?: (text: string) => void;
+  /** For waits between attempts; the machine's unless given. */
+  readonly clock?: Clock;
 }
 
 export function createHttpTransport(connection: ConnectionOptions, options: HttpTransportOptions = {}): HttpTransport {
@@ -63,15 +68,20 @@ class Http2Transport implements HttpTransport {
 
   async send(request: ApiRequest, signal?: AbortSignal): Promise<object> {
     const call = callOf(request);
-    for (let attempt = 0; ; attempt++) {
+    const retry = new RetryAfter(request);
+    let refused = 0;
+    for (;;) {
       signal?.throwIfAborted();
       const stream = await this.#start(call, signal);
+      let answer: HttpAnswer;
       try {
-        return withTypes(await this.#answer(stream, signal));
+        answer = await this.#answer(stream, signal);
       } catch (error) {
-        if (attempt < 2 && wasRefused(stream)) continue;
+        if (wasRefused(stream) && refused++ < 2) continue;
         throw error;
       }
+      if (answer.code < 400) return withTypes(parse(answer.text));
+      await this.#waitOrThrow(retry, answer, signal);
     }
   }
 
@@ -79,11 +89,17 @@ class Http2Transport implements HttpTransport {
     if (signal.aborted) return;
     const query = new URLSearchParams({ watch: 'true' });
     addReadOptions(query, request.options);
+    const retry = new RetryAfter(request);
     let stream: ClientHttp2Stream | undefined;
     try {
-      stream = await this.#start({ method: 'GET', path: `${pathOf(request)}?${query.toString()}` }, signal);
-      const headers = await headersOf(stream, this.#connection.server);
-      if (Number(headers[':status']) >= 400) throw failureOf(Number(headers[':status']), await readAll(stream, this.#connection.server));
+      for (;;) {
+        stream = await this.#start({ method: 'GET', path: `${pathOf(request)}?${query.toString()}` }, signal);
+        const headers = await headersOf(stream, this.#connection.server);
+        const code = Number(headers[':status']);
+        if (code < 400) break;
+        const text = await readAll(stream, this.#connection.server);
+        await this.#waitOrThrow(retry, { code, text, retryAfter: headers['retry-after'] }, signal);
+      }
       for await (const line of linesOf(stream)) {
         const event = JSON.parse(line) as { type: string; object: object };
         if (event.type === 'ERROR') throw StatusError.fromStatus(event.object);
@@ -126,24 +142,23 @@ class Http2Transport implements HttpTransport {
     return stream;
   }
 
-  async #answer(stream: ClientHttp2Stream, signal: AbortSignal | undefined): Promise<object> {
-    let code: number;
-    let text: string;
+  async #answer(stream: ClientHttp2Stream, signal: AbortSignal | undefined): Promise<HttpAnswer> {
     try {
       const headers = await headersOf(stream, this.#connection.server);
-      code = Number(headers[':status']);
       this.#tellWarnings(headers);
-      text = await readAll(stream, this.#connection.server);
+      const text = await readAll(stream, this.#connection.server);
+      return { code: Number(headers[':status']), text, retryAfter: headers['retry-after'] };
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
     }
-    if (code >= 400) throw failureOf(code, text);
-    try {
-      return JSON.parse(text) as object;
-    } catch (error) {
-      throw new StatusError('InternalError', `the server's answer is no JSON: ${messageOf(error)}`, { cause: error });
-    }
+  }
+
+  /** Waits until the request may be sent again. Throws the failure where it may not, and the signal's reason. */
+  async #waitOrThrow(retry: RetryAfter, { code, text, retryAfter }: HttpAnswer, signal: AbortSignal | undefined): Promise<void> {
+    const delay = retry.delayFor(code, retryAfter);
+    if (delay === undefined) throw failureOf(code, text);
+    await (this.#options.clock ?? systemClock).sleep(delay, signal);
   }
 
   #tellWarnings(headers: IncomingHttpHeaders): void {
@@ -152,6 +167,21 @@ class Http2Transport implements HttpTransport {
     for (const match of headers.warning.matchAll(/299 \S+ "((?:[^"\\]|\\.)*)"/g)) {
       warn(Buffer.from(match[1]!.replaceAll(/\\(.)/g, '$1'), 'latin1').toString('utf8'));
     }
+  }
+}
+
+interface HttpAnswer {
+  readonly code: number;
+  readonly text: string;
+  /** As the server said it. */
+  readonly retryAfter: string | undefined;
+}
+
+function parse(text: string): object {
+  try {
+    return JSON.parse(text) as object;
+  } catch (error) {
+    throw new StatusError('InternalError', `the server's answer is no JSON: ${messageOf(error)}`, { cause: error });
   }
 }
 
