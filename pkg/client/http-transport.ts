@@ -156,8 +156,9 @@ class Http2Transport implements HttpTransport {
 
   /** Waits until the request may be sent again. Throws the failure where it may not, and the signal's reason. */
   async #waitOrThrow(retry: RetryAfter, { code, text, retryAfter }: HttpAnswer, signal: AbortSignal | undefined): Promise<void> {
-    const delay = retry.delayFor(code, retryAfter);
-    if (delay === undefined) throw failureOf(code, text);
+    const failure = failureOf(code, text);
+    const delay = retry.delayFor(failure, retryAfter);
+    if (delay === undefined) throw failure;
     await (this.#options.clock ?? systemClock).sleep(delay, signal);
   }
 

@@ -2,6 +2,7 @@
  * When a request that the server refused for now is sent again, by Kubernetes' rule for clients: the server says when (`Retry-After`), and the client does
  * so a few times. What the server may have begun to do is sent again only where doing it twice is doing it once.
  */
+import type { StatusError } from '#base/errors';
 import type { ApiRequest, WatchRequest } from './transport.ts';
 
 /** How often one request is sent again at most, and how long it waits for that in all, milliseconds. */
@@ -18,7 +19,9 @@ export class RetryAfter {
   }
 
   /** Milliseconds after which to send the request again; undefined: not again. `header` is the answer's `Retry-After`. */
-  delayFor(code: number, header: string | undefined): number | undefined {
+  delayFor({ code, details }: Pick<StatusError, 'code' | 'details'>, header: string | undefined): number | undefined {
+    // Our servers know the newest revision there is: one that they do not have will not come by waiting.
+    if (details?.causes?.some(({ reason }) => reason === 'ResourceVersionTooLarge') === true) return undefined;
     if (header === undefined || !/^\d{1,6}$/.test(header)) return undefined;
     // 429 is said of what has not been looked at.
     if (code !== 429 && !(code >= 500 && this.#isRead)) return undefined;
