@@ -4,7 +4,7 @@
  * settled by reading back. Reads of lists and watches are the `WatchCache`'s; admission and validation are the caller's.
  * All errors towards users are `StatusError`s.
  */
-import { isDeepStrictEqual } from 'node:util';
+import { deepEqual } from '#api/equality';
 import type { KubernetesObject } from '#api/object';
 import { groupResourceOf } from '#api/object';
 import { StatusError } from '#base/errors';
@@ -146,7 +146,7 @@ export class Store {
         op = { type: 'delete', key };
       } else {
         const value = made.object === current.object ? undefined : this.cache.decoder.encode(made.object);
-        if (value === undefined || sameContent(value, current)) {
+        if (value === undefined || sameContent(made.object, value, current)) {
           if (sure) return { object: current, previous: current, outcome: 'unchanged' };
           const newest: CachedObject | undefined = await cache.get(name);
           sure = true;
@@ -252,11 +252,13 @@ export class Store {
   }
 }
 
-/** Whether the new stored form says the same as the current object. Equal content in another order of fields has the same length. */
-function sameContent(value: Buffer, current: CachedObject): boolean {
+/** Whether the new object, and its stored form, say the same as the current one. Equal content in another order of fields has the same length. */
+function sameContent(object: KubernetesObject, value: Buffer, current: CachedObject): boolean {
   const bytes = spliceRevision(value, current.revision);
   if (bytes.length !== current.bytes.length) return false;
-  return bytes.equals(current.bytes) || isDeepStrictEqual(JSON.parse(bytes.toString('utf8')), JSON.parse(current.bytes.toString('utf8')));
+  if (bytes.equals(current.bytes)) return true;
+  const { resourceVersion } = current.object.metadata;
+  return deepEqual({ ...object, metadata: { ...object.metadata, resourceVersion } }, current.object);
 }
 
 function check(resource: GroupResource, name: ObjectName, current: CachedObject, preconditions: Preconditions): void {

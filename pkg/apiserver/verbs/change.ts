@@ -6,6 +6,7 @@ import { deepFreeze } from '#api/freeze';
 import type { Subresource } from '#api/kind';
 import type { KubernetesObject } from '#api/object';
 import { validateChange, validateSubresourceChange } from '#api/registry';
+import { Pace } from '#base/pace';
 import type { CachedObject } from '#storage/cached-object';
 import type { ObjectName } from '#storage/keys';
 import { type Change, ExtraCompareError, type Preconditions } from '#storage/store';
@@ -26,7 +27,7 @@ export interface ChangeRequest {
    * The whole new object in its stored form: through the main resource a fresh draft, through a subresource one that may share with the old.
    * May be called several times.
    */
-  make(current: CachedObject, warn: (text: string) => void): KubernetesObject;
+  make(current: CachedObject, warn: (text: string) => void): KubernetesObject | Promise<KubernetesObject>;
 }
 
 /** The outcome of a change; of an object that went with it, its last content. */
@@ -103,7 +104,9 @@ async function nextObject(
   const { resource, subresource, name } = request;
   const { kind } = resource;
   const old = current.object;
-  const next = request.make(current, (text) => context.warn(text));
+  const pace = new Pace();
+  const next = await request.make(current, (text) => context.warn(text));
+  if (pace.isDue) await pace.rest();
   const admission = {
     context,
     operation: 'update',
@@ -124,8 +127,10 @@ async function nextObject(
     await parts.admission.mutate(admission);
     if (kind.changesGeneration?.(next, old) === true) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
     for (const warning of kind.warnings?.(next, old) ?? []) context.warn(warning);
+    if (pace.isDue) await pace.rest();
     validateChange(kind, next, old);
     await parts.admission.validate(admission);
+    if (pace.isDue) await pace.rest();
     return settle(parts, resource, next, old, reservations);
   }
   validateSubresourceChange(kind, subresource.name, next, old);

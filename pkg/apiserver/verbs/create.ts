@@ -5,6 +5,7 @@ import { groupResourceOf } from '#api/object';
 import { validateNew } from '#api/registry';
 import { formatTime } from '#base/clock';
 import { hasReason, StatusError } from '#base/errors';
+import { Pace } from '#base/pace';
 import { detailsOf, type ObjectName } from '#storage/keys';
 import { alreadyExists, ExtraCompareError } from '#storage/store';
 import type { RequestContext } from '../request-context.ts';
@@ -73,7 +74,9 @@ async function draftOf(
 ): Promise<Made> {
   const { kind } = resource;
   const warn = attempt === 0 ? (text: string) => context.warn(text) : () => undefined;
+  const pace = new Pace();
   const decoded = resource.decode(request.object, decodeOptionsOf(request.options));
+  if (pace.isDue) await pace.rest();
   for (const warning of decoded.warnings) warn(warning);
   const draft = decoded.object;
   const { metadata } = draft;
@@ -108,8 +111,10 @@ async function draftOf(
   } as const;
   await parts.admission.mutate(admission);
   for (const warning of kind.warnings?.(draft, undefined) ?? []) warn(warning);
+  if (pace.isDue) await pace.rest();
   validateNew(kind, draft);
   await parts.admission.validate(admission);
+  if (pace.isDue) await pace.rest();
   const name = { name: metadata.name ?? '', ...(request.namespace === undefined ? {} : { namespace: request.namespace }) };
   return { name, generated, draft, reservations };
 }

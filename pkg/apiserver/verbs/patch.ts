@@ -1,6 +1,7 @@
 import type { Subresource } from '#api/kind';
 import type { KubernetesObject } from '#api/object';
 import { StatusError } from '#base/errors';
+import { Pace } from '#base/pace';
 import type { ApiRequest, PatchType } from '#client/transport';
 import type { CachedObject } from '#storage/cached-object';
 import { applyJsonPatch } from '../patch/json-patch.ts';
@@ -38,9 +39,11 @@ export async function patch(parts: VerbParts, context: RequestContext, request: 
     subresource,
     dryRun: request.options.dryRun === true,
     preconditions: {},
-    make: (current, warn) => {
+    make: async (current, warn) => {
+      const pace = new Pace();
       const before = shownBy(resource, subresource, current);
       const after = applyPatch(request.patchType, before, request.patch as JsonValue, typeNameOf(resource, subresource));
+      if (pace.isDue) await pace.rest();
       const options = decodeOptionsOf(request.options);
       const decoded = subresource === undefined ? resource.decode(after, options) : resource.decodeFor(subresource, after, options);
       for (const warning of decoded.warnings) warn(warning);

@@ -1,4 +1,5 @@
 import { StatusError } from '#base/errors';
+import { Pace } from '#base/pace';
 import type { ApiRequest } from '#client/transport';
 import type { RequestContext } from '../request-context.ts';
 import type { Answer } from './answer.ts';
@@ -19,7 +20,9 @@ export async function update(parts: VerbParts, context: RequestContext, request:
   const options = decodeOptionsOf(request.options);
   const read = (): ReturnType<ServedResource['decode']> =>
     subresource === undefined ? resource.decode(request.object, options) : resource.decodeFor(subresource, request.object, options);
+  const pace = new Pace();
   let decoded: ReturnType<typeof read> | undefined = read();
+  if (pace.isDue) await pace.rest();
   for (const warning of decoded.warnings) context.warn(warning);
   const { metadata } = decoded.object;
   if (metadata.name !== undefined && metadata.name !== '' && metadata.name !== request.name) {
