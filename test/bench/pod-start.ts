@@ -42,7 +42,7 @@ export async function run(): Promise<readonly Row[]> {
   } finally {
     runtime.close();
     bench.close();
-    removeCgroups(cgroup);
+    await removeCgroups(cgroup);
     await cluster.stop();
     rmSync(logs, { recursive: true });
   }

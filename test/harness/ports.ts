@@ -1,7 +1,9 @@
 import { createServer } from 'node:net';
 
-/** Below those that the kernel gives to outgoing connections (they would take one between its choice and its use), and to node ports. */
-const range = { first: 12_000, count: 16_000 };
+/** Test files that run at the same time have a part each. */
+const worker = Number(process.env.JEST_WORKER_ID ?? 1);
+/** Below the ports that the kernel gives to outgoing connections (they would take one between its choice and its use), and to node ports. */
+const range = { first: 12_000 + ((worker - 1) % 4) * 4_400, count: 4_400 };
 /** Each comes with the two after it: for ranges of ports, and for a server's web page, which has the second after its own. */
 const width = 3;
 

@@ -21,7 +21,7 @@ import { systemClock } from '#base/clock';
 import { silentLogger } from '#base/logging';
 import { buildDemoImage } from '../../hack/demo-image.ts';
 import { isInNamespace } from './in-namespace.ts';
-import { busyboxImage, type PrivateContainerd, removeCgroups, startPrivateContainerd, whyNoContainers } from './private-containerd.ts';
+import { busyboxImage, type PrivateContainerd, startPrivateContainerd, whyNoContainers } from './private-containerd.ts';
 
 const reason = whyNoContainers();
 
@@ -184,7 +184,6 @@ function imageTests(): void {
   afterAll(async () => {
     runtime?.close();
     await own?.close();
-    removeCgroups('berth-test');
     rmSync(folder, { recursive: true, force: true });
   });
 

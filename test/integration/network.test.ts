@@ -14,7 +14,7 @@ import { Containerd } from '#agent/runtime/containerd/containerd';
 import { removeContainerd } from '#agent/runtime/containerd/remove';
 import { CriRuntime } from '#agent/runtime/cri/cri-runtime';
 import { loadImage } from '#agent/runtime/images/load-image';
-import { plainContainer, plainSandbox } from '#agent/runtime/plain-configs';
+import { plainCgroupParent, plainContainer, plainSandbox } from '#agent/runtime/plain-configs';
 import type { Service } from '#api/shapes/types/core-v1';
 import type { Endpoint, EndpointSlice } from '#api/shapes/types/discovery-v1';
 import { type Clock, systemClock } from '#base/clock';
@@ -124,7 +124,7 @@ function defineTests(): void {
     runtime?.close();
     await removeContainerd({ home, clock: systemClock });
     await removeNetwork(home);
-    removeCgroups('berth-network-test');
+    await removeCgroups(plainCgroupParent);
     ip('netns', 'delete', outsideNamespace);
     rmSync(home, { recursive: true, force: true });
   });
@@ -142,7 +142,6 @@ function defineTests(): void {
         searches: ['default.svc.cluster.local', 'svc.cluster.local', 'cluster.local'],
         options: [networks.length === 0 ? 'ndots:5' : 'ndots:0'],
       },
-      cgroupParent: '/berth-network-test',
     });
     const config = plainContainer({ image: busyboxImage, command: ['/bin/sh', '-c', serve] });
     const id = await runtime.runSandbox(sandbox, never);

@@ -9,10 +9,12 @@ import { findContainerdBinaries } from '#agent/runtime/containerd/binaries';
 import { Containerd } from '#agent/runtime/containerd/containerd';
 import { removeContainerd } from '#agent/runtime/containerd/remove';
 import { loadImage } from '#agent/runtime/images/load-image';
+import { plainCgroupParent } from '#agent/runtime/plain-configs';
 import { systemClock } from '#base/clock';
 import { messageOf } from '#base/errors';
 import { silentLogger } from '#base/logging';
 import { buildDemoImage, findStaticBusybox } from '../../hack/demo-image.ts';
+import { eventually } from '../harness/commands.ts';
 
 export const busyboxImage = 'berth.local/busybox:1';
 
@@ -51,7 +53,7 @@ export async function startPrivateContainerd(thirdOctet: number): Promise<Privat
   const close = async (): Promise<void> => {
     await removeContainerd({ home, clock: systemClock });
     if (interfaceExists(bridge)) execFileSync('ip', ['link', 'delete', bridge]);
-    removeCgroups('berth-test');
+    await removeCgroups(plainCgroupParent);
     rmSync(home, { recursive: true, force: true });
   };
   try {
@@ -64,11 +66,14 @@ export async function startPrivateContainerd(thirdOctet: number): Promise<Privat
   return { home, containerd, bridge, close };
 }
 
-/** Runtimes never remove cgroups. */
-export function removeCgroups(name: string, mountPoint = '/sys/fs/cgroup'): void {
+/** Of all hierarchies. Runtimes never remove cgroups; one whose last process is just ending is busy for a moment. */
+export async function removeCgroups(name: string, mountPoint = '/sys/fs/cgroup'): Promise<void> {
   for (const root of ['', ...readdirSync(mountPoint)]) {
     const path = join(mountPoint, root, name);
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) removeTree(path);
+    await eventually(`${path} is removed`, async () => {
+      if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) removeTree(path);
+      return true;
+    });
   }
 }
 

@@ -1,6 +1,9 @@
 /** Sandboxes and containers that ask for nothing: what tests and benches that speak to a `Runtime` directly build on. */
 import type { ContainerConfig, ContainerSecurity, SandboxConfig } from './runtime.ts';
 
+/** The cgroup of plain sandboxes: the process's own, so that several may run at once. Runtimes never remove it. */
+export const plainCgroupParent = `/berth-test-${process.pid}`;
+
 /** `overrides` replace whole fields; `pod` and `logDirectory` have no default. */
 export function plainSandbox(overrides: Partial<SandboxConfig> & Pick<SandboxConfig, 'pod' | 'logDirectory'>): SandboxConfig {
   return {
@@ -12,7 +15,7 @@ export function plainSandbox(overrides: Partial<SandboxConfig> & Pick<SandboxCon
     hostPid: false,
     hostIpc: false,
     shareProcessNamespace: false,
-    cgroupParent: '/berth-test',
+    cgroupParent: plainCgroupParent,
     sysctls: {},
     labels: {},
     annotations: {},
