@@ -8,6 +8,7 @@ import { deployment } from './deployment/deployment.ts';
 import { disruption } from './disruption/disruption.ts';
 import { endpointsController } from './endpoints.ts';
 import { endpointslice } from './endpointslice/endpointslice.ts';
+import { endpointsliceMirroring } from './endpointslice/mirroring.ts';
 import { eventExpiry } from './event-expiry.ts';
 import { garbageCollection } from './garbage-collection/garbage-collection.ts';
 import { job } from './job/job.ts';
@@ -47,6 +48,7 @@ export const controllers: readonly Controller[] = [
   resourceQuota,
   stack,
   endpointslice,
+  endpointsliceMirroring,
   endpointsController,
   loadBalancer,
   certificateSigning,

@@ -274,6 +274,25 @@ describe('a Service', () => {
       (await namesOf(client, endpointSlices, namespace)).length + (await namesOf(client, endpoints, namespace)).length;
     expect(await eventually(left, (count) => count === 0)).toBe(0);
   });
+
+  test('without a selector leads to the addresses that somebody writes for it', async () => {
+    const key = { namespace, name: 'db' };
+    const mirrored = (wanted: string[]): Promise<string[]> =>
+      eventually(
+        async () => {
+          const { items } = await client.list(endpointSlices, { namespace, labelSelector: 'kubernetes.io/service-name=db' });
+          return items.flatMap((slice) => (slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses));
+        },
+        (found) => found.join() === wanted.join(),
+      );
+    await client.create(services, { metadata: key, spec: { ports: [{ port: 5432 }] } });
+    await client.create(endpoints, { metadata: key, subsets: [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 5432 }] }] });
+    expect(await mirrored(['192.0.2.1'])).toEqual(['192.0.2.1']);
+    await client.patch(endpoints, key, 'merge', { subsets: [{ addresses: [{ ip: '192.0.2.2' }], ports: [{ port: 5432 }] }] });
+    expect(await mirrored(['192.0.2.2'])).toEqual(['192.0.2.2']);
+    await client.delete(endpoints, key);
+    expect(await mirrored([])).toEqual([]);
+  });
 });
 
 describe('a namespace', () => {

@@ -14,7 +14,8 @@ export const endpoints = defineKind<Endpoints>({
   kind: 'Endpoints',
   description: 'The addresses that a service leads to, in one object; EndpointSlices are what is used.',
   support: 'acted on',
-  supportNote: 'written for clients that still read them; nodes forward by EndpointSlices alone',
+  supportNote:
+    'written for clients that still read them, and read where somebody writes them for a Service without a selector; nodes forward by EndpointSlices alone',
   defaults: ({ subsets = [] }) => {
     for (const { ports = [] } of subsets) for (const port of ports) port.protocol ??= 'TCP';
   },
