@@ -9,10 +9,10 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 /**
- * The most values (members, items, objects, lists) of one body. An object that can be stored, of 1.5 MB, has 15 bytes for each; what it bounds is how
+ * The most values (members, items, objects, lists) of one body. An object that can be stored, of 1.5 MB, has 30 bytes for each; what it bounds is how
  * long one object can keep everyone waiting.
  */
-export const maximumValues = 100_000;
+export const maximumValues = 50_000;
 const maximumDuplicates = 100;
 
 /** What a body is refused with that has more than `maximumValues`. */

@@ -103,7 +103,7 @@ describe('bodies', () => {
   });
 
   test('in JSON that is long, in many turns of the event loop', async () => {
-    const text = `{"data":{${Array.from({ length: 90_000 }, (_, index) => `"key-${index}":"${'v'.repeat(20)}"`).join(',')}}}`;
+    const text = `{"data":{${Array.from({ length: 45_000 }, (_, index) => `"key-${index}":"${'v'.repeat(40)}"`).join(',')}}}`;
     let turns = 0;
     let going = true;
     const count = (): void => {
@@ -113,7 +113,7 @@ describe('bodies', () => {
     setImmediate(count);
     const { value } = await bodies.decode(Buffer.from(text), types.json);
     going = false;
-    expect(Object.keys((value as { data: object }).data)).toHaveLength(90_000);
+    expect(Object.keys((value as { data: object }).data)).toHaveLength(45_000);
     expect(turns).toBeGreaterThanOrEqual(Math.floor(text.length / (128 * 1024)));
   });
 
