@@ -36,12 +36,18 @@ describe('list and watch options', () => {
 describe('write options', () => {
   test('warn of unknown fields unless told otherwise', () => {
     expect(parseWriteOptions(query(''), 'CreateOptions')).toEqual({ fieldValidation: 'Warn' });
-    expect(parseWriteOptions(query('dryRun=All&fieldManager=me&fieldValidation=Strict&force=true'), 'PatchOptions')).toEqual({
+    expect(parseWriteOptions(query('dryRun=All&fieldManager=me&fieldValidation=Strict'), 'PatchOptions')).toEqual({
       dryRun: true,
       fieldManager: 'me',
       fieldValidation: 'Strict',
-      force: true,
     });
+  });
+
+  test('have no force, which is for patches of a sort that there is not', () => {
+    expect(() => parseWriteOptions(query('force=true'), 'PatchOptions')).toThrow(
+      /force: Forbidden: may not be specified for non-apply patch/,
+    );
+    expect(parseWriteOptions(query('force=true'), 'CreateOptions')).toEqual({ fieldValidation: 'Warn' });
   });
 
   test('name every wrong value', () => {

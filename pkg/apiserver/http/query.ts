@@ -54,8 +54,11 @@ export function parseWatchOptions(query: URLSearchParams): WatchOptions {
   });
 }
 
-/** `kind` is the options' kind in error messages: `CreateOptions`, `UpdateOptions`, `PatchOptions`. */
-export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOptions & { readonly force?: boolean } {
+/**
+ * `kind` is the options' kind in error messages: `CreateOptions`, `UpdateOptions`, `PatchOptions`. `force` is for server-side apply alone, which this
+ * server has not: it is refused.
+ */
+export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOptions {
   if (query.size === 0) return { fieldValidation: 'Warn' };
   const causes: StatusCause[] = [];
   const dryRun = parseDryRun(query.getAll('dryRun'), causes);
@@ -67,12 +70,14 @@ export function parseWriteOptions(query: URLSearchParams, kind: string): WriteOp
   if (fieldValidation !== undefined && !isFieldValidation(fieldValidation)) {
     causes.push(unsupported('fieldValidation', fieldValidation, ['Ignore', 'Warn', 'Strict']));
   }
+  if (kind === 'PatchOptions' && query.has('force')) {
+    causes.push({ reason: 'FieldValueForbidden', field: 'force', message: 'Forbidden: may not be specified for non-apply patch' });
+  }
   if (causes.length > 0) throw invalidOptions(kind, causes);
   return defined({
     dryRun: dryRun || undefined,
     fieldManager,
     fieldValidation: fieldValidation !== undefined && isFieldValidation(fieldValidation) ? fieldValidation : 'Warn',
-    force: flag(query, 'force') || undefined,
   });
 }
 

@@ -1,3 +1,4 @@
+import { deepFreeze } from '#api/freeze';
 import type { KubernetesObject } from '#api/object';
 import { formatTime } from '#base/clock';
 import type { Status } from '#base/errors';
@@ -65,8 +66,18 @@ export async function removeObject(
   }
 }
 
-function answer(resource: ServedResource, name: ObjectName, result: Pick<UpdateResult, 'object' | 'outcome'>): Answer {
-  if (result.outcome !== 'removed') return { type: 'object', code: 200, object: resource.serve(result.object) };
+/** The outcome of a deletion, and of one that was not made what it would have made of the object. */
+type Rehearsed = Pick<UpdateResult, 'object' | 'outcome'> & { readonly shown?: KubernetesObject };
+
+function answer(resource: ServedResource, name: ObjectName, result: Rehearsed): Answer {
+  if (result.outcome !== 'removed') {
+    const { shown } = result;
+    return {
+      type: 'object',
+      code: 200,
+      object: shown === undefined ? resource.serve(result.object) : resource.serveDraft(deepFreeze(shown)),
+    };
+  }
   const { uid } = result.object.object.metadata;
   const status: Status = {
     kind: 'Status',
@@ -84,10 +95,11 @@ async function rehearse(
   name: ObjectName,
   options: DeleteOptions,
   change: (current: CachedObject) => Promise<Change>,
-): Promise<Pick<UpdateResult, 'object' | 'outcome'>> {
+): Promise<Rehearsed> {
   const current = await parts.store.get(resource.stored, name);
   checkPreconditions(resource, name, current, options.preconditions ?? {});
-  return { object: current, outcome: 'remove' in (await change(current)) ? 'removed' : 'written' };
+  const next = await change(current);
+  return 'remove' in next ? { object: current, outcome: 'removed' } : { object: current, outcome: 'written', shown: next.object };
 }
 
 /** The object as the deletion leaves it; undefined: nothing holds it. */

@@ -1,9 +1,11 @@
+import { FieldErrors, invalidError } from '#api/field-errors';
 import type { Subresource } from '#api/kind';
 import type { KubernetesObject } from '#api/object';
-import { StatusError } from '#base/errors';
+import { hasReason, StatusError } from '#base/errors';
 import { Pace } from '#base/pace';
 import type { ApiRequest, PatchType } from '#client/transport';
 import type { CachedObject } from '#storage/cached-object';
+import type { ObjectName } from '#storage/keys';
 import { applyJsonPatch } from '../patch/json-patch.ts';
 import type { JsonObject, JsonValue } from '../patch/json-value.ts';
 import { applyMergePatch } from '../patch/merge-patch.ts';
@@ -14,7 +16,7 @@ import type { RequestContext } from '../request-context.ts';
 import type { Answer } from './answer.ts';
 import { changeObject } from './change.ts';
 import { decodeOptionsOf } from './decode-options.ts';
-import { objectNameOf } from './object-name.ts';
+import { adoptNamespace, objectNameOf } from './object-name.ts';
 import { authorize, type VerbParts } from './parts.ts';
 import { modified } from './preconditions.ts';
 import type { ServedResource } from './served-resource.ts';
@@ -45,8 +47,11 @@ export async function patch(parts: VerbParts, context: RequestContext, request: 
       const after = applyPatch(request.patchType, before, request.patch as JsonValue, typeNameOf(resource, subresource));
       if (pace.isDue) await pace.rest();
       const options = decodeOptionsOf(request.options);
-      const decoded = subresource === undefined ? resource.decode(after, options) : resource.decodeFor(subresource, after, options);
+      const decoded = inPatch(resource, name, () =>
+        subresource === undefined ? resource.decode(after, options) : resource.decodeFor(subresource, after, options),
+      );
       for (const warning of decoded.warnings) warn(warning);
+      checkIdentity(resource, name, decoded.object);
       const { resourceVersion, uid } = decoded.object.metadata;
       if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== String(current.revision))
         throw modified(resource, name);
@@ -56,6 +61,29 @@ export async function patch(parts: VerbParts, context: RequestContext, request: 
     },
   });
   return { type: 'object', code: 200, object: showChanged(subresource, changed) };
+}
+
+/** What cannot be read of a patched object is the patch's fault: Invalid. */
+function inPatch<T>(resource: ServedResource, { name }: ObjectName, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (!hasReason(error, 'BadRequest')) throw error;
+    const errors = new FieldErrors();
+    errors.invalidPart('patch', error.message);
+    throw invalidError(resource.type, name, errors.list);
+  }
+}
+
+/** A patch renames nothing. Throws BadRequest. */
+function checkIdentity(resource: ServedResource, name: ObjectName, { metadata }: KubernetesObject): void {
+  if (metadata.name === undefined || metadata.name === '') {
+    throw new StatusError('BadRequest', `the name of the object (${name.name} based on URL) was undeterminable: name must be provided`);
+  }
+  if (metadata.name !== name.name) {
+    throw new StatusError('BadRequest', `the name of the object (${metadata.name}) does not match the name on the URL (${name.name})`);
+  }
+  adoptNamespace(resource, { metadata: { ...metadata } } as KubernetesObject, name.namespace);
 }
 
 const supportedTypes = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json'];
