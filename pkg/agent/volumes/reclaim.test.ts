@@ -69,7 +69,7 @@ async function assign(...volumes: PersistentVolume[]): Promise<void> {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let left = 500; !holds() && left > 0; left--) await systemClock.sleep(10);
+  for (let left = 6000; !holds() && left > 0; left--) await systemClock.sleep(10);
   expect(holds()).toBe(true);
 }
 

@@ -133,7 +133,7 @@ describe('the pause image', () => {
 
 /** Until it waits for signals: then they are blocked. */
 async function waits(pid: number): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt++) {
+  for (let attempt = 0; attempt < 12_000; attempt++) {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     if (/^Name:\s*pause$/m.test(status) && /^State:\s*S/m.test(status)) return;
     await systemClock.sleep(5);
