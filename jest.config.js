@@ -3,6 +3,7 @@ export default {
   transform: { '\\.ts$': ['@swc/jest'] },
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['berth-source', 'node', 'node-addons'] },
+  moduleNameMapper: { '^fast-check$': '<rootDir>/test/harness/seeded-fast-check.ts' },
   testMatch: ['<rootDir>/{pkg,test,cmd,hack}/**/*.test.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   coverageProvider: 'v8',
