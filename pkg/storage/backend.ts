@@ -103,6 +103,8 @@ export interface History {
 }
 
 export interface Backend {
+  /** The newest committed revision, where that is known without asking because no other process writes: what `revision` would give. Undefined when closed. */
+  readonly newest?: Revision | undefined;
   /** Names this store's history: made with the store, and kept when a backup of it is restored (which raises the revision). */
   readonly incarnation: string;
   get(key: string): Promise<{ readonly item: StoredValue | undefined; readonly revision: Revision }>;

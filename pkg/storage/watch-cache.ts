@@ -112,6 +112,8 @@ export class WatchCache implements Runnable {
    * shared by all calls that came before it began, then waiting for the watch. Throws `StatusError` Timeout, or ServiceUnavailable.
    */
   async reachNewest(): Promise<void> {
+    const { newest } = this.#options.backend;
+    if (newest !== undefined && this.#ready && this.#ended === undefined && this.#revision >= newest) return;
     await this.#wait(await this.#newestRevision());
   }
 

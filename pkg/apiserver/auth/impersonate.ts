@@ -29,7 +29,7 @@ export async function impersonate(user: UserInfo, headers: IncomingHttpHeaders, 
       `requested ${JSON.stringify({ groups, uid })} without impersonating a user: set Impersonate-User too`,
     );
   }
-  const may = (group: string, resource: string, named: string, subresource?: string): Promise<void> =>
+  const may = (group: string, resource: string, named: string, subresource?: string): Promise<void> | undefined =>
     mustBeAllowed(authorizers, {
       user,
       verb: 'impersonate',

@@ -25,10 +25,9 @@ describe('authorization', () => {
 
   test('refuses in the words of Kubernetes', async () => {
     const messageFor = async (action: Action): Promise<string> => {
-      const error = await mustBeAllowed(list, action).then(
-        () => undefined,
-        (reason: unknown) => reason,
-      );
+      const error = await Promise.resolve()
+        .then(() => mustBeAllowed(list, action))
+        .catch((reason: unknown) => reason);
       return (error as Error).message;
     };
     expect(await messageFor(listPods(someone))).toBe(

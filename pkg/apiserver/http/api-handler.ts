@@ -121,24 +121,34 @@ export class ApiHandler {
     });
   }
 
-  async #user(request: Request): Promise<UserInfo> {
-    const user = await this.#options.authenticator.authenticate(request);
-    return asksToImpersonate(request.headers) ? impersonate(user, request.headers, this.#options.authorizers) : user;
+  #user(request: Request): UserInfo | Promise<UserInfo> {
+    const user = this.#options.authenticator.authenticate(request);
+    return asksToImpersonate(request.headers) ? this.#impersonated(user, request) : user;
+  }
+
+  async #impersonated(user: UserInfo | Promise<UserInfo>, { headers }: Request): Promise<UserInfo> {
+    return await impersonate(await user, headers, this.#options.authorizers);
   }
 
   async #route(exchange: Exchange): Promise<void> {
     const { path } = exchange;
+    if (!path.startsWith('/')) throw new StatusError('BadRequest', `the target of the request, ${path}, must be a path`);
+    if (path.startsWith('/api/') || path.startsWith('/apis/')) {
+      const known = this.#user(exchange.request);
+      const user = known instanceof Promise ? await known : known;
+      const resourcePath = parseResourcePath(path);
+      await (resourcePath === undefined ? this.#page(exchange, user) : this.#resource(exchange, user, resourcePath));
+      return;
+    }
     const [, root = '', ...rest] = path.split('/');
-    if (root === 'healthz' || root === 'livez' || root === 'readyz') {
-      await this.#health(exchange, root, rest.join('/'));
-      return;
-    }
-    const user = await this.#user(exchange.request);
-    const resourcePath = root === 'api' || root === 'apis' ? parseResourcePath(path) : undefined;
-    if (resourcePath !== undefined) {
-      await this.#resource(exchange, user, resourcePath);
-      return;
-    }
+    if (root === 'healthz' || root === 'livez' || root === 'readyz') await this.#health(exchange, root, rest.join('/'));
+    else await this.#page(exchange, await this.#user(exchange.request));
+  }
+
+  /** What is no resource: discovery, documents, figures. */
+  async #page(exchange: Exchange, user: UserInfo): Promise<void> {
+    const { path } = exchange;
+    const [, root = '', ...rest] = path.split('/');
     await this.#options.flowControl.enter(exchange, user);
     await mustBeAllowed(this.#options.authorizers, { user, verb: exchange.method.toLowerCase(), path });
     const done = this.#options.metrics.begin(exchange.method !== 'GET');
@@ -215,6 +225,7 @@ export class ApiHandler {
         return;
       }
       case '':
+        if (rest !== '') break;
         await this.#object(exchange, { paths: this.#paths() });
         return;
       default:

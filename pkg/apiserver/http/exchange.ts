@@ -38,7 +38,7 @@ export class Exchange {
   readonly request: Request;
   readonly response: Response;
   readonly method: string;
-  /** Without the query, as it came. */
+  /** Without the query and, where the client sent one, the server's address; else as it came. */
   readonly path: string;
   readonly warnings: string[] = [];
   /** Given back when the exchange ends, at the latest. */
@@ -54,7 +54,7 @@ export class Exchange {
     this.response = response;
     this.#deadlines = deadlines;
     this.method = request.method ?? 'GET';
-    const url = request.url ?? '/';
+    const url = targetOf(request.url ?? '/');
     const mark = url.indexOf('?');
     this.path = mark < 0 ? url : url.slice(0, mark);
     this.#queryText = mark < 0 ? '' : url.slice(mark + 1);
@@ -135,7 +135,7 @@ export class Exchange {
 
   get acceptsGzip(): boolean {
     const accepted = this.header('accept-encoding');
-    return accepted !== undefined && /(^|[\s,])(gzip|\*)\s*($|,|;(?!\s*q=0(\.0*)?\s*($|,)))/i.test(accepted);
+    return accepted !== undefined && (accepted === 'gzip' || /(^|[\s,])(gzip|\*)\s*($|,|;(?!\s*q=0(\.0*)?\s*($|,)))/i.test(accepted));
   }
 
   /** `waits`: the verb may wait for long, and should stop when nobody waits for its answer any more. */
@@ -148,4 +148,13 @@ export class Exchange {
     this.#reason ??= reason;
     this.#controller?.abort(this.#reason);
   }
+}
+
+/** The path and query of a request's target, which may be a whole URL (RFC 9112, 3.2.2). */
+function targetOf(url: string): string {
+  if (url.startsWith('/')) return url;
+  const match = /^https?:\/\/[^/?#]*/i.exec(url);
+  if (match === null) return url;
+  const rest = url.slice(match[0].length);
+  return rest.startsWith('/') ? rest : `/${rest}`;
 }

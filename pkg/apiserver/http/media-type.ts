@@ -89,11 +89,23 @@ export interface NegotiationOptions {
 const readers = /^(curl|Wget|Mozilla\/5\.0)/;
 
 const plainJson: ReplyForm = { encoding: 'json', shape: 'object', version: 'v1', pretty: false };
+const plainProtobuf: ReplyForm = { ...plainJson, encoding: 'protobuf' };
+
+/** What most programs ask for, without a look at the rest of the header; undefined where that must be read. */
+function plainForm(accept: string, { encodings, userAgent = '' }: NegotiationOptions): ReplyForm | undefined {
+  if (accept === encodingTypes.json) return plainJson;
+  // A parameter may be a shape, or say what is wanted less.
+  if (accept.includes(';')) return undefined;
+  if (accept.startsWith('application/json,')) return readers.test(userAgent) ? undefined : plainJson;
+  if (accept !== encodingTypes.protobuf && !accept.startsWith('application/vnd.kubernetes.protobuf,')) return undefined;
+  return encodings === undefined || encodings.includes('protobuf') ? plainProtobuf : undefined;
+}
 
 /** Chooses the form of a reply. Throws `NotAcceptable` (406) when nothing that the client takes can be given. */
 export function negotiate(accept: string | undefined, query: URLSearchParams, options: NegotiationOptions = {}): ReplyForm {
-  if (query.size === 0 && (accept === 'application/json' || (accept === undefined && !readers.test(options.userAgent ?? '')))) {
-    return plainJson;
+  if (query.size === 0) {
+    const plain = accept === undefined ? (readers.test(options.userAgent ?? '') ? undefined : plainJson) : plainForm(accept, options);
+    if (plain !== undefined) return plain;
   }
   const encodings = options.encodings ?? ['json', 'yaml', 'protobuf'];
   for (const media of parseAccept(accept)) {

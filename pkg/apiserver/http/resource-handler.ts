@@ -102,12 +102,9 @@ export class ResourceHandler {
 
   async #request(exchange: Exchange, path: ResourcePath, resource: PublishedResource, verb: string): Promise<ApiRequest> {
     const { query } = exchange;
-    const target: Target = { resource: resource.type, ...(path.namespace === undefined ? {} : { namespace: path.namespace }) };
-    const named: NamedTarget = {
-      ...target,
-      name: path.name ?? '',
-      ...(path.subresource === undefined ? {} : { subresource: path.subresource }),
-    };
+    const { namespace, name = '', subresource } = path;
+    const target: Target = namespace === undefined ? { resource: resource.type } : { resource: resource.type, namespace };
+    const named: NamedTarget = subresource === undefined ? { ...target, name } : { ...target, name, subresource };
     switch (verb) {
       case 'GET': {
         const resourceVersion = query.get('resourceVersion');
@@ -304,6 +301,7 @@ function checkScope(path: ResourcePath, resource: PublishedResource, method: str
 
 /** A subresource with a kind of its own has its own columns too: name and age. */
 function viewOf(path: ResourcePath, resource: PublishedResource): PublishedResource {
+  if (path.subresource === undefined) return resource;
   const subresource = resource.subresources.find((candidate) => candidate.name === path.subresource);
   if (subresource === undefined || subresource.kind.kind === resource.kind) return resource;
   return { ...resource, columns: nameAndAge, columnForm: (object) => object };
@@ -351,13 +349,20 @@ function labelsOf(exchange: Exchange, path: ResourcePath, verb: string): Request
   };
 }
 
-function encodingsOf(path: ResourcePath, resource: PublishedResource): readonly Encoding[] {
-  const kind = resource.subresources.find((candidate) => candidate.name === path.subresource)?.kind ?? resource;
-  return hasProtobuf(kind.group, kind.version, kind.kind) ? ['json', 'yaml', 'protobuf'] : ['json', 'yaml'];
+const withProtobuf: readonly Encoding[] = ['json', 'yaml', 'protobuf'];
+const withoutProtobuf: readonly Encoding[] = ['json', 'yaml'];
+
+function encodingsOf({ subresource }: ResourcePath, resource: PublishedResource): readonly Encoding[] {
+  const own = subresource === undefined ? undefined : resource.subresources.find((candidate) => candidate.name === subresource);
+  const kind = own?.kind ?? resource;
+  return hasProtobuf(kind.group, kind.version, kind.kind) ? withProtobuf : withoutProtobuf;
 }
 
+const listShapes: readonly Shape[] = ['Table', 'PartialObjectMetadataList'];
+const objectShapes: readonly Shape[] = ['Table', 'PartialObjectMetadata'];
+
 function shapesOf(verb: string): readonly Shape[] {
-  return verb === 'LIST' ? ['Table', 'PartialObjectMetadataList'] : ['Table', 'PartialObjectMetadata'];
+  return verb === 'LIST' ? listShapes : objectShapes;
 }
 
 export function notFound(): StatusError {

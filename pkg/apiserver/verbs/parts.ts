@@ -32,12 +32,12 @@ export interface VerbObserver {
 }
 
 /** Throws Forbidden unless the user may do what the request asks. */
-export async function authorize(parts: VerbParts, context: RequestContext, request: ApiRequest | WatchRequest): Promise<void> {
+export function authorize(parts: VerbParts, context: RequestContext, request: ApiRequest | WatchRequest): Promise<void> | undefined {
   const { resource, verb } = request;
   const name = 'name' in request ? request.name : undefined;
   const subresource = 'subresource' in request ? request.subresource : undefined;
   const selector = 'options' in request && 'fieldSelector' in request.options ? request.options.fieldSelector : undefined;
-  await mustBeAllowed(parts.authorizers, {
+  return mustBeAllowed(parts.authorizers, {
     user: context.user,
     verb,
     group: resource.group,

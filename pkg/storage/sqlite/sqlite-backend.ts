@@ -159,6 +159,10 @@ export class SqliteBackend implements Backend {
     return this.#hub.watch(prefix, after, signal, (under, from) => this.#readLog(under, from));
   }
 
+  get newest(): Revision | undefined {
+    return this.#closing === undefined && this.#failure === undefined ? this.#hub.revision : undefined;
+  }
+
   async revision(): Promise<Revision> {
     this.#checkOpen();
     // No other process writes: what this thread was told last is the newest.
