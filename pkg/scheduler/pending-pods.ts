@@ -132,6 +132,13 @@ export class PendingPods {
     return parked;
   }
 
+  /** Takes a parked pod into the caller's hands, until it is put in line again. */
+  withdraw(pending: PendingPod): void {
+    if (pending.state !== 'parked') return;
+    this.#unpark(pending);
+    pending.state = 'waiting';
+  }
+
   /** Puts all parked pods of the class in line. */
   wake(parked: ParkedClass): void {
     this.parked.delete(parked.shape.class);

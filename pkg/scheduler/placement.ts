@@ -72,6 +72,17 @@ export class Placements {
     return chosen;
   }
 
+  /** Whether the node in a slot would do: asked of the snapshot as it is at each call, also when pods were taken away meanwhile. */
+  fitter(shape: PodShape): (slot: number) => boolean {
+    const kept = this.#prepare(shape);
+    // These look at other nodes and pods once, when they are prepared.
+    const asksAnew = kept.wide || this.#snapshot.guarded.size > 0;
+    return (slot) => {
+      const { filters, refusesAll } = asksAnew ? this.#prepare(shape) : kept;
+      return refusesAll === undefined && this.#snapshot.node(slot) !== undefined && filters.every((filter) => filter(slot) === undefined);
+    };
+  }
+
   /** Every reason against every node, by slot; a node that would do has none. */
   explain(shape: PodShape): Map<number, readonly Explanation[]> {
     const { plugins, names, refusesAll } = this.#prepare(shape);

@@ -31,6 +31,8 @@ export interface PodShape {
   /** Names of the claims (in the pod's namespace) that its volumes need. */
   readonly claims: readonly string[];
   readonly images: readonly string[];
+  /** Pods of higher priority may take its place. No part of the class: plugins do not look at it. */
+  readonly priority: number;
   /** Pods of one workload have the same one and are spread over nodes; `''`: a pod of its own. */
   readonly workload: string;
 }
@@ -78,6 +80,7 @@ export function podShapeOf(pod: Pod): PodShape {
     spreadConstraints: spec.topologySpreadConstraints ?? [],
     claims,
     images,
+    priority: spec.priority ?? 0,
     workload,
   };
 }

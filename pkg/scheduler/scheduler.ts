@@ -26,6 +26,7 @@ import type { Plugin } from './framework.ts';
 import { type ParkedClass, type PendingPod, PendingPods, shapeOf } from './pending-pods.ts';
 import { Placements } from './placement.ts';
 import { plugins as allPlugins } from './plugins/index.ts';
+import { nominationText, Preemptor } from './preemptor.ts';
 import { RefusalReporter } from './refusal-reporter.ts';
 import type { SchedulerMetrics } from './scheduler-metrics.ts';
 import { Snapshot } from './snapshot.ts';
@@ -73,6 +74,7 @@ class Scheduler implements Runnable {
   readonly #binder: Binder;
   readonly #events: EventRecorder;
   readonly #refusals: RefusalReporter;
+  readonly #preemptor: Preemptor;
   /** Classes still to be looked at again in this round. */
   #retesting: ParkedClass[] = [];
   #retestTimer: { cancel(): void } | undefined;
@@ -103,6 +105,20 @@ class Scheduler implements Runnable {
     this.#placements = new Placements(this.#snapshot, options.plugins ?? allPlugins);
     this.#events = createEventRecorder(client, { component: this.#schedulerName, clock, log });
     this.#refusals = new RefusalReporter({ client, informers, events: this.#events, clock, log });
+    this.#preemptor = new Preemptor({
+      client,
+      informers,
+      events: this.#events,
+      clock,
+      log,
+      snapshot: this.#snapshot,
+      placements: this.#placements,
+      podsByNode: this.#pods,
+      again: (pending) => {
+        this.#pending.activate(pending);
+        this.#wake();
+      },
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -148,7 +164,7 @@ class Scheduler implements Runnable {
     while (performance.now() < end) {
       const parked = this.#retesting.pop();
       if (parked !== undefined) {
-        this.#retest(parked);
+        this.#retest(parked, signal);
         continue;
       }
       if (this.#inFlight >= mostInFlight) return false;
@@ -161,20 +177,44 @@ class Scheduler implements Runnable {
 
   #decide(pending: PendingPod, signal: AbortSignal): void {
     const shape = shapeOf(pending);
+    const nomination = this.#preemptor.nominationOf(pending.uid);
+    if (nomination !== undefined) this.#snapshot.forget(pending.uid);
     const slot = this.#placements.choose(shape);
     if (slot < 0) {
+      if (nomination !== undefined && this.#preemptor.isAwaiting(nomination)) {
+        this.#preemptor.hold(nomination);
+        pending.state = 'waiting';
+        this.#retestSoon(tellDelay);
+        return;
+      }
       this.#options.metrics?.attempted('unschedulable');
+      this.#preemptor.release(pending.uid);
+      if (this.#preempt(pending, signal)) {
+        pending.state = 'waiting';
+        return;
+      }
       const parked = this.#pending.park(pending);
       if (parked === undefined) return;
       if (parked.told === undefined) this.#tell(parked);
       else this.#refusals.report(pending.pod, 'Unschedulable', parked.told);
       return;
     }
+    this.#preemptor.release(pending.uid);
     const node = this.#snapshot.nameOf(slot);
     this.#snapshot.assume(pending.uid, shape, slot);
     this.#binder.reserve(pending.pod, shape.claims, node);
     this.#inFlight++;
     void this.#carryOut(pending, node, signal);
+  }
+
+  /** Whether others make way for the pod, which is then looked at again when they are gone. */
+  #preempt(pending: PendingPod, signal: AbortSignal): boolean {
+    const nomination = this.#preemptor.preempt(pending, signal);
+    if (nomination === undefined) return false;
+    this.#refusals.report(pending.pod, 'Unschedulable', nominationText(nomination));
+    // Should no word of their end reach us, it is looked at again all the same.
+    this.#retestSoon(this.#preemptor.isAwaiting(nomination) ? tellDelay : 0);
+    return true;
   }
 
   /** Never rejects. */
@@ -218,7 +258,7 @@ class Scheduler implements Runnable {
   }
 
   /** Looks at a parked class again: lets it go where a node takes it now, or tells what changed of why none does. */
-  #retest(parked: ParkedClass): void {
+  #retest(parked: ParkedClass, signal: AbortSignal): void {
     if (this.#pending.parked.get(parked.shape.class) !== parked) return;
     if (this.#placements.choose(parked.shape) >= 0) {
       this.#pending.wake(parked);
@@ -226,8 +266,12 @@ class Scheduler implements Runnable {
     }
     const changed = parked.toldOf !== this.#world;
     const wait = parked.toldAt + (changed ? this.#tellDelay : retellDelay) - this.#clock.monotonic();
-    if (wait <= 0) this.#tell(parked);
-    else this.#retestSoon(wait);
+    if (wait > 0) {
+      this.#retestSoon(wait);
+      return;
+    }
+    for (const pending of [...parked.pods]) if (this.#preempt(pending, signal)) this.#pending.withdraw(pending);
+    this.#tell(parked);
   }
 
   #tell(parked: ParkedClass): void {
@@ -262,6 +306,7 @@ class Scheduler implements Runnable {
     this.#retestTimer = this.#clock.schedule(delay, () => {
       this.#retestTimer = undefined;
       this.#retesting = [...this.#pending.parked.values()].toReversed();
+      for (const pending of this.#preemptor.waiting) this.#pending.activate(pending);
       this.#wake();
     });
   }
@@ -294,6 +339,7 @@ class Scheduler implements Runnable {
     }
     if (object.metadata.deletionTimestamp !== undefined) {
       this.#pending.remove(uid);
+      this.#preemptor.release(uid);
       return;
     }
     if ((object.spec.schedulerName ?? 'default-scheduler') !== this.#schedulerName) {
@@ -324,6 +370,7 @@ class Scheduler implements Runnable {
 
   #drop(pod: Pod): void {
     this.#pending.remove(pod.metadata.uid ?? '');
+    this.#preemptor.release(pod.metadata.uid ?? '');
     this.#snapshot.removePod(pod);
     this.#retestSoon(retestDelay);
   }

@@ -72,6 +72,9 @@ export class Snapshot {
   readonly #counters = new Map<string, Counter>();
   readonly #images: (ReadonlySet<string> | undefined)[] = [];
   readonly #workloads = new Map<string, Map<number, number>>();
+  /** How many placed pods have each priority. */
+  readonly #priorities = new Map<number, number>();
+  #isTentative = false;
 
   constructor(lookup: ClusterLookup = nothingElse) {
     this.lookup = lookup;
@@ -143,6 +146,22 @@ export class Snapshot {
   /** How many pods of this workload the node has. */
   ofWorkload(workload: string, slot: number): number {
     return this.#workloads.get(workload)?.get(slot) ?? 0;
+  }
+
+  /** Whether a pod of a lower priority is placed anywhere. */
+  hasPriorityBelow(priority: number): boolean {
+    for (const present of this.#priorities.keys()) if (present < priority) return true;
+    return false;
+  }
+
+  /** Runs `attempt`, which may take pods away as long as it puts them back: to who keeps answers per node nothing has changed. */
+  tentatively<T>(attempt: () => T): T {
+    this.#isTentative = true;
+    try {
+      return attempt();
+    } finally {
+      this.#isTentative = false;
+    }
   }
 
   placed(uid: string): PlacedPod | undefined {
@@ -298,6 +317,7 @@ export class Snapshot {
     }
     this.#scoredCpu[slot] = this.#scoredCpu[slot]! + sign * shape.scoredCpu;
     this.#scoredMemory[slot] = this.#scoredMemory[slot]! + sign * shape.scoredMemory;
+    step(this.#priorities, shape.priority, sign);
     if (shape.workload !== '') {
       const counts = this.#workloads.get(shape.workload) ?? new Map<number, number>();
       step(counts, slot, sign);
@@ -309,6 +329,7 @@ export class Snapshot {
   }
 
   #changed(slot: number): void {
+    if (this.#isTentative) return;
     this.#log[this.version % logSize] = slot;
     this.version++;
   }

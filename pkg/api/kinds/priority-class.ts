@@ -13,7 +13,7 @@ export const priorityClass = defineKind<PriorityClass>({
   kind: 'PriorityClass',
   description: 'Which pods are scheduled first.',
   support: 'acted on',
-  supportNote: 'orders the pods that wait; no pod is put off its node for another yet',
+  supportNote: 'orders the pods that wait; one that fits nowhere takes the place of pods of lower priority',
   defaults: (draft) => {
     draft.preemptionPolicy ??= 'PreemptLowerPriority';
   },

@@ -62,11 +62,6 @@ const containerFields = {
   workingDir: honoured,
 } satisfies Record<string, FieldSupport>;
 
-/** Every pod has a policy; it matters to those alone that come before others. */
-function mayPreempt(value: unknown, spec: object): boolean {
-  return value === 'PreemptLowerPriority' && 'priority' in spec && typeof spec.priority === 'number' && spec.priority > 0;
-}
-
 const appArmor = only(refused('profiles of AppArmor are not loaded on nodes yet'), 'type Localhost', typeIs('Localhost'));
 const seLinux = warned('nodes do not label with SELinux: the options have no effect');
 const seccomp = only(refused('profiles of seccomp are not loaded on nodes yet: use RuntimeDefault'), 'type Localhost', typeIs('Localhost'));
@@ -98,11 +93,7 @@ export const podFields: Readonly<Record<string, Readonly<Record<string, FieldSup
     nodeSelector: honoured,
     os: honoured,
     overhead: refused('there are no runtime classes that have an overhead'),
-    preemptionPolicy: only(
-      warned('no pod is put off its node for another yet'),
-      'PreemptLowerPriority, with a priority above 0',
-      mayPreempt,
-    ),
+    preemptionPolicy: honoured,
     priority: honoured,
     priorityClassName: honoured,
     readinessGates: honoured,
