@@ -17,7 +17,7 @@ export function serviceAccount(cache: WatchCache): AdmissionStep {
       const { spec } = request.object as Pod;
       const key = { namespace: request.namespace ?? '', name: spec.serviceAccountName ?? everywhere };
       const cached = accounts.peek(key) ?? (key.name === everywhere ? undefined : await accounts.get(key));
-      const account = cached?.object as ServiceAccount | undefined;
+      const account: ServiceAccount | undefined = cached?.object;
       if (account === undefined) {
         if (key.name === everywhere) return;
         throw forbidden(
