@@ -199,3 +199,48 @@ test('keys go back and forth', () => {
   expect(splitKey(keyOf(pod('a')))).toEqual({ namespace: 'default', name: 'a' });
   expect(splitKey(keyOf({ metadata: { name: 'node-1' } }))).toEqual({ name: 'node-1' });
 });
+
+test('what is replayed in slices is given once, in order, whatever changes between the slices', async () => {
+  const transport = new MemoryTransport();
+  const client = createClient(transport);
+  let reading = 0;
+  // Every look at it is a slice later.
+  const clock = Object.assign(new ManualClock(), { monotonic: () => (reading += 10) });
+  const informer = createInformer(client, pods, { clock, log: silentLogger });
+  const stop = new AbortController();
+  const running = informer.run(stop.signal);
+  const create = (name: string): Promise<unknown> => client.create(pods, pod(name));
+  for (let index = 0; index < 200; index++) await create(`p${index}`);
+  await informer.until(() => informer.list().length === 200);
+  const view = new Map<string, KubernetesObject>();
+  const faults: string[] = [];
+  let given = 0;
+  const replaying = informer.replay(({ type, object }) => {
+    given++;
+    const key = keyOf(object);
+    if (view.has(key) === (type === 'ADDED')) faults.push(`${type} ${key}`);
+    if (type === 'DELETED') view.delete(key);
+    else view.set(key, object);
+  }, stop.signal);
+  expect(given).toBeLessThan(200);
+  const name = (number: number): { namespace: string; name: string } => ({ namespace: 'default', name: `p${number}` });
+  // What was given already, and what was not.
+  for (const number of [0, 5, 150, 199]) await client.patch(pods, name(number), 'merge', { metadata: { labels: { changed: 'yes' } } });
+  for (const number of [1, 6, 151, 198]) await client.delete(pods, name(number));
+  for (const number of [6, 151]) await create(`p${number}`);
+  await create('new');
+  const end = await replaying;
+  await client.delete(pods, name(2));
+  await informer.until(() => informer.get('default/p2') === undefined);
+  expect(faults).toEqual([]);
+  const text = (objects: Iterable<KubernetesObject>): string[] => [...objects].map((object) => JSON.stringify(object)).toSorted();
+  expect(text(view.values())).toEqual(text(informer.list()));
+  end();
+  const before = given;
+  await create('later');
+  await informer.until(() => informer.get('default/later') !== undefined);
+  expect(given).toBe(before);
+  await expect(informer.replay(() => undefined, AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+  stop.abort();
+  await running;
+});

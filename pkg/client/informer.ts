@@ -64,6 +64,11 @@ export interface Informer<T extends KubernetesObject = KubernetesObject> extends
   addIndex(index: string, values: IndexFunction<T>): void;
   /** Calls `handler` for each change, at once with ADDED for all that is there. Gives back how to stop it. A handler that throws ends `run`. */
   onChange(handler: (change: Change<T>) => void): () => void;
+  /**
+   * As `onChange`, but what is there already is given in slices, with other work let through in between; resolves when all of it has been given. What
+   * changes meanwhile is given as it is then: once, and ADDED first. Rejects with what the handler throws, and with the signal's reason.
+   */
+  replay(handler: (change: Change<T>) => void, signal: AbortSignal): Promise<() => void>;
   /** Resolves when `revision` is at least the given resourceVersion; rejects with the signal's reason. */
   reached(revision: string, signal?: AbortSignal): Promise<void>;
   /** Resolves when the condition on this store holds, asked now and after each change; rejects with the signal's reason. */
@@ -152,6 +157,34 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
     return () => {
       this.#handlers.delete(handler);
     };
+  }
+
+  async replay(handler: (change: Change<T>) => void, signal: AbortSignal): Promise<() => void> {
+    const { clock } = this.#options;
+    const missing = new Set(this.#objects.keys());
+    const follow = (change: Change<T>): void => {
+      if (!missing.delete(keyOf(change.object))) handler(change);
+      else if (change.type !== 'DELETED') handler({ type: 'ADDED', object: change.object, old: undefined });
+    };
+    const stop = (): void => void this.#handlers.delete(follow);
+    this.#handlers.add(follow);
+    try {
+      let since = clock.monotonic();
+      let given = 0;
+      for (const key of missing) {
+        missing.delete(key);
+        const object = this.#objects.get(key);
+        if (object !== undefined) handler({ type: 'ADDED', object, old: undefined });
+        if (++given % 16 !== 0 || clock.monotonic() - since < slice) continue;
+        await setImmediate();
+        signal.throwIfAborted();
+        since = clock.monotonic();
+      }
+      return stop;
+    } catch (error) {
+      stop();
+      throw error;
+    }
   }
 
   reached(revision: string, signal?: AbortSignal): Promise<void> {

@@ -128,15 +128,16 @@ class Scheduler implements Runnable {
   async #schedule(signal: AbortSignal): Promise<void> {
     const { informers } = this.#options;
     const stops: (() => void)[] = [];
-    const follow = <T extends KubernetesObject>(resource: ResourceType<T>, handler: (change: Change<T>) => void): void => {
-      stops.push(informers.for(resource).onChange(handler));
+    const follow = async <T extends KubernetesObject>(resource: ResourceType<T>, handler: (change: Change<T>) => void): Promise<void> => {
+      stops.push(await informers.for(resource).replay(handler, signal));
     };
     try {
       await informers.synced(signal);
-      follow(nodes, (change) => this.#nodeChanged(change));
-      follow(pods, (change) => this.#podChanged(change));
+      // Nothing is decided before all that is placed has been counted.
+      await follow(nodes, (change) => this.#nodeChanged(change));
+      await follow(pods, (change) => this.#podChanged(change));
       for (const resource of [persistentVolumeClaims, persistentVolumes, storageClasses, namespaces]) {
-        follow<KubernetesObject>(resource, () => {
+        await follow<KubernetesObject>(resource, () => {
           this.#lookupChanges++;
           this.#retestSoon(retestDelay);
         });

@@ -2,9 +2,9 @@
  * All objects of one resource in memory: point reads, lists at any revision of the window, and watches. Fed by the
  * `WatchCache` alone, a whole revision at a time; readers never see half of one.
  */
-import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
+import type { Turns } from '#base/turns';
 import { type Backend, CompactedError, FutureRevisionError, type Revision } from './backend.ts';
 import type { CachedObject, ObjectDecoder } from './cached-object.ts';
 import { EventWindow } from './event-window.ts';
@@ -73,10 +73,12 @@ export interface ResourceCacheParts {
   readonly windowEvents: number;
   readonly maximumPendingBytes: number;
   readonly progress: CacheProgress;
+  /** Of long filters, over all resources. */
+  readonly turns: Turns;
 }
 
 /** Milliseconds after which a long filter lets others run. */
-const slice = 5;
+const slice = 2;
 /** How many states of the past are kept whole for lists that go on page by page. */
 const keptStates = 16;
 
@@ -289,8 +291,8 @@ export class ResourceCache {
     let visited = 0;
     for (const object of candidates) {
       if (filter !== undefined) {
-        if (++visited % 64 === 0 && this.#parts.clock.monotonic() - since > slice) {
-          await setImmediate();
+        if (++visited % 16 === 0 && this.#parts.clock.monotonic() - since > slice) {
+          await this.#parts.turns.next();
           since = this.#parts.clock.monotonic();
         }
         if (!filter(object)) continue;

@@ -8,6 +8,7 @@ import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
 import type { Runnable } from '#base/lifecycle';
 import { type Logger, silentLogger } from '#base/logging';
+import { Turns } from '#base/turns';
 import { type Backend, CompactedError, type Revision, SlowConsumerError, type WatchBatch } from './backend.ts';
 import { ObjectDecoder } from './cached-object.ts';
 import { type GroupResource, internalKey, parseObjectKey, resourceId, rootPrefix } from './keys.ts';
@@ -52,6 +53,7 @@ export class WatchCache implements Runnable {
   readonly #logger: Logger;
   readonly #resources = new Map<string, ResourceCache>();
   readonly #waiters = new Set<Waiter>();
+  readonly #turns = new Turns();
   #revision: Revision = 0;
   #base: Revision = 0;
   #ready = false;
@@ -89,6 +91,7 @@ export class WatchCache implements Runnable {
           windowEvents: this.#options.windowEvents ?? 10_000,
           maximumPendingBytes: this.#options.maximumPendingBytes ?? 16 * 1024 * 1024,
           progress: this,
+          turns: this.#turns,
         },
         this.#base,
       );

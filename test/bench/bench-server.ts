@@ -143,17 +143,24 @@ export interface BenchReply {
   readonly body: Buffer;
 }
 
-export function send(
-  session: ClientHttp2Session,
-  method: string,
-  path: string,
-  options: { readonly body?: string; readonly accept?: string; readonly type?: string } = {},
-): Promise<BenchReply> {
+export interface Call {
+  readonly body?: string;
+  /** Of the body; JSON unless given. */
+  readonly type?: string;
+  readonly accept?: string;
+  /** As this user, who may do everything. */
+  readonly as?: string;
+  /** The reply's body is read and let go. */
+  readonly discard?: boolean;
+}
+
+export function send(session: ClientHttp2Session, method: string, path: string, options: Call = {}): Promise<BenchReply> {
   return new Promise((resolve, reject) => {
     const stream = session.request({
       ':method': method,
       ':path': path,
       accept: options.accept ?? 'application/json',
+      ...(options.as === undefined ? {} : { 'impersonate-user': options.as, 'impersonate-group': 'system:masters' }),
       ...(options.body === undefined ? {} : { 'content-type': options.type ?? 'application/json' }),
     });
     let code = 0;
@@ -161,7 +168,9 @@ export function send(
     stream.on('response', (headers) => {
       code = headers[':status'] ?? 0;
     });
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('data', (chunk: Buffer) => {
+      if (options.discard !== true) chunks.push(chunk);
+    });
     stream.on('end', () => resolve({ code, body: Buffer.concat(chunks) }));
     stream.on('error', reject);
     stream.end(options.body);

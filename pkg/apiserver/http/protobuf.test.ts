@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '#api/object';
+import { Turns } from '#base/turns';
 import { MadeObject } from '../verbs/answer.ts';
 import { decodeProtobufBody, encodeProtobufBody, encodeProtobufList } from './protobuf.ts';
 
@@ -16,7 +17,7 @@ describe('a list in pieces', () => {
   test.each([0, 1, 100])('is what the whole is, with %i items', async (count) => {
     const items = Array.from({ length: count }, (_, index) => pod(`p-${index}`));
     const list = { apiVersion: 'v1', kind: 'PodList', metadata: { resourceVersion: '5', continue: 'c' } };
-    const pieces = await encodeProtobufList({ ...list, items: items.map((item) => new MadeObject(item)) });
+    const pieces = await encodeProtobufList({ ...list, items: items.map((item) => new MadeObject(item)) }, new Turns());
     expect(Buffer.concat(pieces)).toEqual(Buffer.from(encodeProtobufBody({ ...list, items })));
     expect(decodeProtobufBody(Buffer.concat(pieces))).toMatchObject({ kind: 'PodList', metadata: { resourceVersion: '5' } });
   });

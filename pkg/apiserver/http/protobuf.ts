@@ -1,16 +1,16 @@
 /** Bodies in protobuf, by the kind that they name. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseApiVersion } from '#api/object';
 import { decodeMessage } from '#api/protobuf/decode';
 import { encodeMessage } from '#api/protobuf/encode';
 import { encodeProtobuf, openEnvelope, sealEnvelope } from '#api/protobuf/envelope';
 import { ReverseWriter } from '#api/protobuf/writer';
 import { StatusError } from '#base/errors';
+import type { Turns } from '#base/turns';
 import type { ServedList } from '../verbs/answer.ts';
 import { protobufTypeOf } from './published-resources.ts';
 
 /** Milliseconds of encoding after which others are let run. */
-const slice = 5;
+const slice = 2;
 
 /** Throws `BadRequest` for what is no protobuf body, or names a kind that has no protobuf form here. */
 export function decodeProtobufBody(bytes: Uint8Array): object {
@@ -34,9 +34,9 @@ export function encodeProtobufBody(object: object): Uint8Array {
 
 /**
  * A list in pieces, the same bytes as `encodeProtobufBody` would give. Its length stands before it, so that all items are encoded first,
- * with other work let through in between.
+ * in slices that take turns.
  */
-export async function encodeProtobufList(list: ServedList): Promise<Uint8Array[]> {
+export async function encodeProtobufList(list: ServedList, turns: Turns): Promise<Uint8Array[]> {
   const { group, version } = parseApiVersion(list.apiVersion);
   const listType = protobufTypeOf(group, version, list.kind);
   if (listType === undefined) throw new StatusError('InternalError', `${list.apiVersion} ${list.kind} has no protobuf form`);
@@ -55,8 +55,8 @@ export async function encodeProtobufList(list: ServedList): Promise<Uint8Array[]
   let since = performance.now();
   for (const [index, item] of list.items.entries()) {
     add(2, encodeMessage(itemType, item.object));
-    if (index % 32 === 31 && performance.now() - since > slice) {
-      await nextTurn();
+    if (index % 16 === 15 && performance.now() - since > slice) {
+      await turns.next();
       since = performance.now();
     }
   }

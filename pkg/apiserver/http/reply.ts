@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import type { StatusError } from '#base/errors';
+import type { Turns } from '#base/turns';
 import type { Http2Response } from './http2-stream.ts';
 import { encodingTypes, type ReplyForm } from './media-type.ts';
 import { yamlWriter } from './yaml-writer.ts';
@@ -19,8 +20,9 @@ export type ProtobufEncoder = (object: object) => Uint8Array;
 
 /** Replies shorter than this are not compressed. */
 const gzipFrom = 128 * 1024;
-/** Bytes written in one go. */
+/** Bytes written in one go, and milliseconds of making them after which others are let run. */
 const pieceSize = 256 * 1024;
+const sliceTime = 2;
 
 export interface ReplyHeaders {
   [name: string]: string | string[];
@@ -29,6 +31,8 @@ export interface ReplyHeaders {
 export interface SendOptions {
   readonly gzip: boolean;
   readonly headers?: ReplyHeaders | undefined;
+  /** Shared by all long replies, so that they hold up others no longer together than one of them would. */
+  readonly turns?: Turns;
   /** Told what is waited for when the client's buffers are full. */
   readonly untilClient?: (drained: Promise<void>) => Promise<void>;
 }
@@ -92,18 +96,21 @@ export async function sendPieces(
     const whole = Buffer.concat(joined, size);
     joined = [];
     size = 0;
-    if (sink.write(whole)) {
-      await nextTurn();
-      return;
-    }
+    if (sink.write(whole)) return;
     const drained = Promise.race([done, new Promise<void>((resolve) => sink.once('drain', resolve))]);
     await (options.untilClient === undefined ? drained : options.untilClient(drained));
   };
+  const { turns } = options;
+  let count = 0;
+  let since = performance.now();
   for (const piece of pieces) {
     joined.push(piece);
     size += piece.length;
-    if (size < pieceSize) continue;
-    await flush();
+    if (size >= pieceSize) await flush();
+    // Rows of tables and the like are made one by one, which takes longer than to write them.
+    else if (++count % 16 !== 0 || performance.now() - since < sliceTime) continue;
+    await (turns?.next() ?? nextTurn());
+    since = performance.now();
     if (response.destroyed || response.writableEnded) return;
   }
   sink.end(Buffer.concat(joined, size));

@@ -8,6 +8,7 @@ import { judgeFields } from '#api/schema/decode';
 import { nameAndAge } from '#api/table-columns';
 import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
+import { Turns } from '#base/turns';
 import type { ApiRequest, NamedTarget, PatchType, Target, WatchRequest, WriteOptions } from '#client/transport';
 import type { UserInfo } from '../request-context.ts';
 import type { Answer, ServedList, ServedObject } from '../verbs/answer.ts';
@@ -51,6 +52,8 @@ export class ResourceHandler {
   readonly #options: ResourceHandlerOptions;
   readonly #bodies: BodyDecoder;
   readonly #rounds: WatchRounds;
+  /** Of long lists. */
+  readonly #turns = new Turns();
   readonly #frames = new Map<string, WatchFrames>();
 
   constructor(options: ResourceHandlerOptions) {
@@ -200,6 +203,7 @@ export class ResourceHandler {
     const options = {
       gzip: exchange.acceptsGzip && list.items.length > 20,
       headers: warningHeaders(exchange.warnings),
+      turns: this.#turns,
       untilClient: (drained: Promise<void>) => exchange.untilClient(drained),
     };
     const type = encodingTypes[form.encoding];
@@ -211,7 +215,7 @@ export class ResourceHandler {
       yaml: form.encoding === 'yaml' ? await yamlWriter() : undefined,
     };
     if (form.encoding !== 'protobuf') await sendPieces(response, 200, type, listPieces(list, listForm), options);
-    else if (form.shape === 'object') await sendPieces(response, 200, type, await encodeProtobufList(list), options);
+    else if (form.shape === 'object') await sendPieces(response, 200, type, await encodeProtobufList(list, this.#turns), options);
     else await sendBytes(response, 200, type, encodeProtobufBody(listBody(list, listForm)), options);
   }
 
