@@ -34,7 +34,7 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
 
   const compose = (services: string, rest = ''): string => `${common}services:\n${services}${rest}`;
 
-  test('changes what has changed, prunes what went away, leaves the rest as it is', async () => {
+  test.concurrent('changes what has changed, prunes what went away, leaves the rest as it is', async () => {
     const name = 'changes';
     const web = (value: string): string => sleeper('web', `    environment: {A: ${value}}\n    deploy: {replicas: 2}\n`);
     const first = compose(web('one') + sleeper('db') + sleeper('old'));
@@ -65,7 +65,9 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
       'changes-web-1': 'new',
       'changes-web-2': 'new',
     });
-    expect(await cluster.succeed('get', 'services', '-o', 'name')).not.toContain('changes-old');
+    await eventually('its name is gone, too', async () =>
+      (await cluster.succeed('get', 'services', '-o', 'name')).includes('changes-old') ? undefined : true,
+    );
     // More or fewer replicas are no change of those that stay.
     expect(await apply(name, { 'compose.yaml': compose(web('two').replace('replicas: 2', 'replicas: 3') + sleeper('db')) })).toMatchObject({
       'changes-web-1': 'kept',
@@ -79,7 +81,7 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
     });
   });
 
-  test('a service is rolled when what its config or secret holds has changed, and old contents are swept up', async () => {
+  test.concurrent('a service is rolled when what its config or secret holds has changed, and old contents are swept up', async () => {
     const name = 'contents';
     const file = compose(
       `${sleeper('configured', '    configs: [motto]\n')}${sleeper('secured', '    secrets: [word]\n')}${sleeper('neither')}`,
@@ -104,7 +106,7 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
     await eventually('old contents are gone', async () => ((await held()).trim().split('\n').length === 2 ? true : undefined));
   });
 
-  test('a rolling update stops one replica after the other, and waits for each to be healthy', async () => {
+  test.concurrent('a rolling update stops one replica after the other, and waits for each to be healthy', async () => {
     const name = 'rolling';
     const healthy = (script: string): string =>
       `  web:\n    <<: *c\n    command: ["sh", "-c", "${script}; exec sleep 3600"]\n    deploy: {replicas: 3}\n    healthcheck: {test: test -e /tmp/ok, interval: 1s, retries: 1}\n`;
@@ -114,8 +116,11 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
     const update = await cluster.berth(['apply', '-f', '-', '-p', name, '--timeout', '6s'], { input: compose(healthy('true')) });
     expect(update.code).toBe(1);
     expect(update.stderr).toContain('error: stack rolling is not healthy yet');
-    const after = await stacks.containers(name);
-    expect(Object.keys(after).filter((pod) => after[pod] === before[pod])).toHaveLength(2);
+    await eventually('the first is replaced', async () => {
+      const after = await stacks.containers(name);
+      expect(Object.keys(after).filter((pod) => after[pod] === before[pod])).toHaveLength(2);
+      return true;
+    });
     expect(await apply(name, { 'compose.yaml': compose(healthy('touch /tmp/ok')) })).toEqual({
       'rolling-web-1': 'new',
       'rolling-web-2': 'kept',
@@ -126,7 +131,7 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
   const finished = `  once:\n    <<: *c\n    command: ["sh", "-c", "echo ran >> /data/runs"]\n    volumes: [data:/data]\n${sleeper('reader', '    volumes: [data:/data]\n    depends_on: {once: {condition: service_completed_successfully}}\n')}`;
   const runs = async (name: string): Promise<number> => (await stacks.output(`${name}-reader-1`, 'cat /data/runs')).split('\n').length;
 
-  test('a one-shot that finished stays finished, also when its pod is gone; changed, it runs again', async () => {
+  test.concurrent('a one-shot that finished stays finished, also when its pod is gone; changed, it runs again', async () => {
     const name = 'finished';
     const file = compose(finished, 'volumes: {data: {}}\n');
     await apply(name, { 'compose.yaml': file });
@@ -140,7 +145,7 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
     expect(await runs(name)).toBe(2);
   });
 
-  test('a one-shot that failed runs again when its pod is deleted, as apply says', async () => {
+  test.concurrent('a one-shot that failed runs again when its pod is deleted, as apply says', async () => {
     const name = 'failed';
     const file = compose(
       `  once:\n    <<: *c\n    command: ["sh", "-c", "test -e /data/go"]\n    volumes: [data:/data]\n${sleeper('helper', '    volumes: [data:/data]\n')}`,
@@ -153,27 +158,27 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
     await eventually('it has run to its end', async () => ((await stacks.service(name, 'once')).state === 'Completed' ? true : undefined));
   });
 
-  test('two stacks with the same service names live side by side', async () => {
+  test.concurrent('two stacks with the same service names live side by side', async () => {
     const file = compose(
       `  web:\n    <<: *c\n    command: ["sh", "-c", "mkdir /w; hostname > /w/index.html; exec httpd -f -p 80 -h /w"]\n    volumes: [data:/data]\n${sleeper('client')}`,
       'volumes: {data: {}}\n',
     );
     await Promise.all(['left', 'right'].map((name) => stacks.apply({ name, files: { 'compose.yaml': file } })));
-    expect(await stacks.output('left-client-1', 'fetch http://web/')).toBe('left-web-1');
-    expect(await stacks.output('right-client-1', 'fetch http://web/')).toBe('right-web-1');
+    await stacks.settles('left-client-1', 'fetch http://web/', 'left-web-1');
+    await stacks.settles('right-client-1', 'fetch http://web/', 'right-web-1');
     await stacks.output('left-web-1', 'echo left > /data/x');
     expect((await stacks.run('right-web-1', 'cat /data/x')).code).not.toBe(0);
     const before = await stacks.containers('right');
     await cluster.succeed('delete', 'stack', 'left');
-    expect(await stacks.pods('left')).toEqual([]);
+    await eventually('its pods are gone', async () => ((await stacks.pods('left')).length === 0 ? true : undefined));
     expect(await stacks.containers('right')).toEqual(before);
-    expect(await stacks.output('right-client-1', 'fetch http://web/')).toBe('right-web-1');
+    await stacks.settles('right-client-1', 'fetch http://web/', 'right-web-1');
     // The volume outlives its stack, and the next apply finds it.
     await stacks.apply({ name: 'left', files: {} });
     expect(await stacks.output('left-web-1', 'cat /data/x')).toBe('left');
   });
 
-  test('berth scale changes the number of one service, until the file is applied again', async () => {
+  test.concurrent('berth scale changes the number of one service, until the file is applied again', async () => {
     const name = 'scaling';
     await apply(name, { 'compose.yaml': compose(sleeper('web') + sleeper('db')) });
     const before = await stacks.containers(name);
@@ -189,7 +194,7 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
     expect(await apply(name, {})).toMatchObject({ 'scaling-web-1': 'kept', 'scaling-web-2': 'gone' });
   });
 
-  test('berth delete takes a stack away by its file, with all but its volumes', async () => {
+  test.concurrent('berth delete takes a stack away by its file, with all but its volumes', async () => {
     const name = 'deleted_With.Odd-Name';
     const file = compose(
       sleeper('web', '    volumes: [data:/data]\n    secrets: [word]\n    ports: ["80"]\n'),
@@ -216,6 +221,7 @@ const sleeper = (name: string, more = ''): string => `  ${name}:\n    <<: *c\n  
     );
   });
 
+  // After all others: it ends what they stand on.
   test('after kill -9 of everything and a new start, all goes on as it was, and what finished stays finished', async () => {
     const name = 'survivor';
     const file = compose(finished + sleeper('plain', '    restart: always\n'), 'volumes: {data: {}}\n');

@@ -65,7 +65,8 @@ volumes: {data: {}}
     });
 
     test('its command and entrypoint as Docker joins them', async () => {
-      expect((await stacks.logs(`${service}-full-1`)).trim()).toBe('zero one two');
+      const text = await eventually('it has written', async () => (await stacks.logs(`${service}-full-1`)).trim() || undefined);
+      expect(text).toBe('zero one two');
     });
 
     test('its user by name and by number, its groups, its working directory and host name', async () => {

@@ -192,7 +192,7 @@ volumes:
     const one = `${mounts}-one-1`;
 
     test('a named volume that two services share, writable for one', async () => {
-      expect(await stacks.output(`${mounts}-two-1`, 'cat /data/by-one')).toBe('written');
+      await stacks.settles(`${mounts}-two-1`, 'cat /data/by-one', 'written');
       expect(await stacks.run(`${mounts}-two-1`, 'touch /data/x')).toMatchObject({ code: 1, stderr: expect.stringContaining('Read-only') });
     });
 
@@ -271,6 +271,10 @@ networks:
     test('a service by its name, its aliases and its container name, with or without declared ports', async () => {
       const quiet = `${networks}-quiet-1`;
       const [web, apart] = [`${networks}-web-1`, `${networks}-apart-1`];
+      await eventually('all listen', async () => {
+        await stacks.output(quiet, 'fetch http://web/');
+        return (await stacks.run(web, 'fetch http://quiet:7000/')).code === 0 ? true : undefined;
+      });
       expect(await stacks.output(quiet, 'fetch http://web/')).toContain('Hello from Berth');
       for (const name of ['website', 'web']) expect(await stacks.output(apart, `fetch http://${name}/`)).toContain('Hello from Berth');
       for (const name of ['quiet', 'the-quiet-one']) expect(await stacks.output(web, `fetch http://${name}:7000/`)).toContain('Hello');
@@ -289,7 +293,7 @@ networks:
 
     const page = async (host: string, port: number, path = '/'): Promise<string> => {
       const response = await fetch(`http://${host}:${port}${path}`, {
-        signal: AbortSignal.timeout(3000),
+        signal: AbortSignal.timeout(20_000),
         headers: { connection: 'close' },
       });
       return await response.text();
@@ -297,6 +301,7 @@ networks:
 
     test('published ports, ranges of them, and those of one address', async () => {
       const [all = 0, loopback = 0, range = 0] = ports;
+      await eventually('all listen', () => page('127.0.0.1', range + 1));
       expect(await page('127.0.0.1', all)).toContain('Hello from Berth');
       expect(await page('127.0.0.1', loopback)).toContain('Hello from Berth');
       expect([await page('127.0.0.1', range), await page('127.0.0.1', range + 1)]).toEqual(['8001\n', '8002\n']);
@@ -309,7 +314,7 @@ networks:
       const given = (await stacks.service(networks, 'web')).ports?.filter(({ target }) => target === 80).map(({ published }) => published);
       const free = given?.find((port) => port !== undefined && !ports.includes(port)) ?? 0;
       expect(free).toBeGreaterThanOrEqual(30_000);
-      expect(await page('127.0.0.1', free)).toContain('Hello from Berth');
+      expect(await eventually('it answers', () => page('127.0.0.1', free))).toContain('Hello from Berth');
       expect(stacks.result(networks).stdout).toContain(`http://127.0.0.1:${ports[0]}`);
     });
 
@@ -350,7 +355,7 @@ ${common}services:
       plain: {condition: service_started}
   prepare:
     <<: *c
-    command: ["sh", "-c", "sleep 1; echo prepared >> /data/log"]
+    command: ["sh", "-c", "sleep 3; echo prepared >> /data/log"]
     volumes: [data:/data]
   slow:
     <<: *c
@@ -363,14 +368,15 @@ ${common}services:
   unhealthy:
     <<: *c
     command: ["sh", "-c", "touch /tmp/healthy; exec sleep 3600"]
-    healthcheck: {test: test -e /tmp/healthy, interval: 1s, timeout: 1s, retries: 1}
+    healthcheck: {test: test -e /tmp/healthy, interval: 1s, retries: 1}
 volumes: {data: {}}
 `,
       },
     });
 
     test('after what they depend on: completed, healthy, started', async () => {
-      expect((await stacks.logs(`${order}-last-1`)).trim().split('\n').toSorted()).toEqual(['healthy', 'prepared']);
+      const lines = await eventually('it has written', async () => (await stacks.logs(`${order}-last-1`)).trim() || undefined);
+      expect(lines.split('\n').toSorted()).toEqual(['healthy', 'prepared']);
       expect(stacks.result(order).stderr).toMatch(/last: 0\/1 Waiting \(waits for prepare to complete\)/);
     });
 
@@ -425,7 +431,7 @@ volumes: {data: {}}
       await eventually(
         'the one that may be restarted twice has failed for good',
         async () => ((await stacks.service(restarts, 'twice')).state === 'Failed' ? true : undefined),
-        60_000,
+        180_000,
       );
       const lines = await stacks.output(`${restarts}-reader-1`, 'wc -l < /data/never; wc -l < /data/twice; wc -l < /data/always');
       expect(lines.split('\n').map(Number)).toEqual([1, 3, 2]);

@@ -34,7 +34,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     bench = await openWorkbench(cluster);
     const [node] = (await bench.client.list(nodes)).items;
     nameServer = (node?.spec?.podCIDR ?? '').replace(/\.0\/\d+$/, '.1');
-    const probe = { exec: { command: ['test', '!', '-e', '/tmp/sick'] }, periodSeconds: 1, failureThreshold: 1 };
+    const probe = { exec: { command: ['test', '!', '-e', '/tmp/sick'] }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 60 };
     await Promise.all([
       bench.start('steady', specOf(shell(serving), { terminationGracePeriodSeconds: 1 }), { labels: { app: 'steady' } }),
       bench.start('mortal', specOf(shell(mortal), { terminationGracePeriodSeconds: 1 })),
@@ -56,7 +56,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
   });
 
   async function ask(): Promise<string> {
-    const response = await fetch(`http://${address}/who`, { signal: AbortSignal.timeout(2000), headers: { connection: 'close' } });
+    const response = await fetch(`http://${address}/who`, { signal: AbortSignal.timeout(20_000), headers: { connection: 'close' } });
     return (await response.text()).trim();
   }
 
@@ -86,6 +86,13 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     );
   }
 
+  /** Containers and restarts never go back; what is ready may be told a moment later. */
+  const untilPicture = (wanted: Record<string, string>): Promise<boolean> =>
+    eventually('all is as it was', async () => {
+      expect(await picture()).toEqual(wanted);
+      return true;
+    });
+
   const started = async (): Promise<number> => {
     const told = await Promise.all(['steady', 'mortal', 'probed', 'done'].map((name) => bench.eventsOf(name)));
     return told.flat().reduce((sum, { reason, count = 1 }) => sum + (reason === 'Started' ? count : 0), 0);
@@ -109,10 +116,10 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     await cluster.kill(part);
     expect(await ask()).toBe('steady');
     if (part === 'up') await cluster.up();
-    else await eventually(`another ${part} runs`, async () => (cluster.pid(part) === pid ? undefined : true), 60_000);
+    else await eventually(`another ${part} runs`, async () => (cluster.pid(part) === pid ? undefined : true), 120_000);
     await nodeIsReady();
     expect(await eventually('a command runs in a pod', () => bench.exec('steady', 'cat', '/srv/who'))).toBe('steady\n');
-    expect(await picture()).toEqual(before);
+    await untilPicture(before);
     expect(await started()).toBe(count);
     expect(await ask()).toBe('steady');
     expect(await bench.exec('stowed', 'cat', '/code/key', '/memory/began')).toBe(stowage);
@@ -126,7 +133,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     expect(await ask()).toBe('steady');
     await cluster.up();
     await nodeIsReady();
-    expect(await picture()).toEqual(before);
+    await untilPicture(before);
     expect(await started()).toBe(count);
   });
 
@@ -139,17 +146,17 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
       const made = await Promise.all(names.map((name) => bench.create(name, spec)));
       const uids = made.map(({ metadata }) => metadata.uid ?? '');
       // As soon as the first has a cgroup, the runtime is at work.
-      await eventually('they begin', async () => (uids.some((uid) => cgroupsOfPod(uid).length > 0) ? true : undefined), 10_000, 5);
+      await eventually('they begin', async () => (uids.some((uid) => cgroupsOfPod(uid).length > 0) ? true : undefined), 60_000, 5);
       await cluster.kill(part);
-      await eventually(`another ${part} runs`, async () => (cluster.pid(part) === pid ? undefined : true), 60_000);
-      for (const name of names) await eventually(`${name} is ready`, () => bench.ready(name), 60_000);
+      await eventually(`another ${part} runs`, async () => (cluster.pid(part) === pid ? undefined : true), 120_000);
+      for (const name of names) await eventually(`${name} is ready`, () => bench.ready(name), 120_000);
       for (const uid of uids) expect(runningContainersOf(uid)).toHaveLength(2);
       const again = cluster.pid(part);
       await Promise.all(names.map((name) => bench.client.delete(pods, { name, namespace })));
       await cluster.kill(part);
-      await eventually(`another ${part} runs`, async () => (cluster.pid(part) === again ? undefined : true), 60_000);
+      await eventually(`another ${part} runs`, async () => (cluster.pid(part) === again ? undefined : true), 120_000);
       for (const name of names)
-        await eventually(`${name} is gone`, async () => ((await bench.find(name)) === undefined ? true : undefined), 60_000);
+        await eventually(`${name} is gone`, async () => ((await bench.find(name)) === undefined ? true : undefined), 120_000);
       for (const uid of uids) expect(cgroupsOfPod(uid)).toEqual([]);
     },
   );
@@ -166,7 +173,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     expect(await bench.exec('shimless', 'echo', 'here')).toBe('here\n');
     await bench.remove('shimless');
     await eventually('nothing of it is left', async () => (cgroupsOfPod(pod.metadata.uid!).length === 0 ? true : undefined));
-    expect(await picture()).toEqual(before);
+    await untilPicture(before);
   });
 
   test('without a server: restarts, probes, names and services go on; afterwards all statuses are right', async () => {
@@ -183,7 +190,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
       });
     }
     expect(await ask()).toBe('steady');
-    const names = new Resolver({ timeout: 2000, tries: 1 });
+    const names = new Resolver({ timeout: 20_000, tries: 1 });
     names.setServers([nameServer]);
     expect(await names.resolve4('steady.default.svc.cluster.local')).toEqual([address]);
 
@@ -263,7 +270,7 @@ const serving = 'mkdir /srv; hostname > /srv/who; exec httpd -f -p 80 -h /srv';
     replace('newest');
     await cluster.up();
     await nodeIsReady();
-    expect(await picture()).toEqual(before);
+    await untilPicture(before);
     await bench.remove('newer');
   });
 

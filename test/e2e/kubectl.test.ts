@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { messageOf } from '#base/errors';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { eventually, runCommand } from '../harness/commands.ts';
-import { installedVersions, type Kubectl, useKubectl } from '../harness/kubectl.ts';
+import { endAfter, installedVersions, type Kubectl, useKubectl } from '../harness/kubectl.ts';
 
 const missing = missingForCluster();
 const versions = [...installedVersions(['1.27', '1.30', '1.33']), '1.35'];
@@ -46,15 +47,21 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
 (missing === undefined ? describe : describe.skip)('the real kubectl', () => {
   let cluster: TestCluster;
   let scratch: string;
+  let benches: readonly Bench[] = [];
 
   beforeAll(async () => {
     scratch = mkdtempSync(join(tmpdir(), 'berth-kubectl-'));
     cluster = await startTestCluster({ demoImage: true });
+    benches = await Promise.all(versions.map(openBench));
   });
 
   afterAll(async () => {
-    await cluster?.stop();
-    rmSync(scratch, { recursive: true, force: true });
+    try {
+      await Promise.all(benches.map(({ kubectl, namespace }) => kubectl.succeed('delete', 'namespace', namespace, '--timeout=90s')));
+    } finally {
+      await cluster?.stop();
+      rmSync(scratch, { recursive: true, force: true });
+    }
   });
 
   test.each([
@@ -69,191 +76,200 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
     expect(await runCommand('promtool', ['check', 'metrics'], { input: metrics })).toMatchObject({ code: 0, stdout: '', stderr: '' });
   });
 
-  describe.each(versions)('%s', (version) => {
-    let bench: Bench;
+  async function openBench(version: string): Promise<Bench> {
+    const kubectl = await useKubectl(version, cluster.kubeconfig, scratch);
+    const namespace = `k${version.replace('.', '-')}`;
+    const bench: Bench = {
+      kubectl,
+      namespace,
+      file: (name, content) => {
+        const path = join(scratch, `${namespace}-${name}.json`);
+        writeFileSync(path, JSON.stringify(content));
+        return path;
+      },
+      run: (...args) => kubectl.succeed('-n', namespace, ...args),
+    };
+    await kubectl.succeed('create', 'namespace', namespace);
+    await bench.run('create', '-f', bench.file('ticker', podManifest('ticker', ticking)));
+    await bench.run('apply', '-f', bench.file('web', deploymentManifest('web', 2)));
+    await bench.run('wait', '--for=condition=Ready', 'pod/ticker', '--timeout=90s');
+    await bench.run('rollout', 'status', 'deployment/web', '--timeout=90s');
+    return bench;
+  }
 
-    beforeAll(async () => {
-      const kubectl = await useKubectl(version, cluster.kubeconfig, scratch);
-      const namespace = `k${version.replace('.', '-')}`;
-      bench = {
-        kubectl,
-        namespace,
-        file: (name, content) => {
-          const path = join(scratch, `${namespace}-${name}.json`);
-          writeFileSync(path, JSON.stringify(content));
-          return path;
-        },
-        run: (...args) => kubectl.succeed('-n', namespace, ...args),
-      };
-      await kubectl.succeed('create', 'namespace', namespace);
-      await bench.run('create', '-f', bench.file('ticker', podManifest('ticker', ticking)));
-      await bench.run('apply', '-f', bench.file('web', deploymentManifest('web', 2)));
-      await bench.run('wait', '--for=condition=Ready', 'pod/ticker', '--timeout=60s');
-      await bench.run('rollout', 'status', 'deployment/web', '--timeout=60s');
-    });
-
-    afterAll(async () => {
-      await bench.kubectl.succeed('delete', 'namespace', bench.namespace, '--timeout=60s');
-    });
-
-    test('version, api-resources', async () => {
-      expect(await bench.run('version')).toMatch(/Server Version/);
-      const resources = await bench.run('api-resources');
-      for (const line of [
-        /^pods +po +v1 +true +Pod$/m,
-        /^deployments +deploy +apps\/v1 +true +Deployment$/m,
-        /^stacks .*compose\.berth\.dev\/v1alpha1 +true +Stack$/m,
-      ])
-        expect(resources).toMatch(line);
-    });
-
-    test('get: table, wide, yaml, jsonpath, -A, -l', async () => {
-      expect(await bench.run('get', 'pod', 'ticker')).toMatch(/^NAME +READY +STATUS +RESTARTS +AGE\nticker +1\/1 +Running +0 +\d+s/);
-      expect(await bench.run('get', 'pods', '-o', 'wide')).toMatch(/NODE +NOMINATED NODE +READINESS GATES/);
-      expect(await bench.run('get', 'pod', 'ticker', '-o', 'yaml')).toMatch(/phase: Running/);
-      expect(await bench.run('get', 'pod', 'ticker', '-o', 'jsonpath={.spec.containers[0].image}')).toBe(image);
-      expect(await bench.run('get', 'pods', '-A')).toMatch(new RegExp(`^${bench.namespace} +ticker`, 'm'));
-      expect((await bench.run('get', 'pods', '-l', 'app=web', '-o', 'name')).trim().split('\n')).toHaveLength(2);
-      expect(await bench.run('get', 'deployment', 'web')).toMatch(/web +2\/2 +2 +2/);
-    });
-
-    test('get -w shows what changes', async () => {
-      const watching = bench.kubectl.run(['-n', bench.namespace, 'get', 'configmaps', '-w', '--request-timeout=4s', '-o', 'name'], {
-        timeout: 30_000,
-      });
-      await bench.run('create', 'configmap', 'seen', '--from-literal=a=b');
-      expect((await watching).stdout).toContain('configmap/seen');
-    });
-
-    test('describe pod, node, deployment', async () => {
-      expect(await bench.run('describe', 'pod', 'ticker')).toMatch(/Scheduled[\s\S]*Pulled[\s\S]*Created[\s\S]*Started/);
-      expect(await bench.run('describe', 'nodes')).toMatch(/Non-terminated Pods/);
-      expect(await bench.run('describe', 'deployment', 'web')).toMatch(/ScalingReplicaSet/);
-    });
-
-    test('create deployment, configmap, secret, namespace', async () => {
-      expect(await bench.run('create', 'deployment', 'made', `--image=${image}`, '--replicas=0')).toContain('deployment.apps/made created');
-      expect(await bench.run('create', 'configmap', 'made', '--from-literal=a=b')).toContain('configmap/made created');
-      expect(await bench.run('create', 'secret', 'generic', 'made', '--from-literal=p=q')).toContain('secret/made created');
-      expect(await bench.run('get', 'secret', 'made', '-o', 'jsonpath={.data.p}')).toBe(Buffer.from('q').toString('base64'));
-      expect(await bench.run('create', 'namespace', `${bench.namespace}-made`)).toContain('created');
-      expect(await bench.run('delete', 'namespace', `${bench.namespace}-made`, '--timeout=30s')).toContain('deleted');
-    });
-
-    test('apply, diff', async () => {
-      const map = (value: string) =>
-        bench.file('map', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'map' }, data: { key: value } });
-      expect(await bench.run('apply', '-f', map('one'))).toContain('created');
-      const difference = await bench.kubectl.run(['-n', bench.namespace, 'diff', '-f', map('two')]);
-      expect(difference).toMatchObject({ code: 1 });
-      expect(difference.stdout).toMatch(/-\s+key: one\n\+\s+key: two/);
-      expect(await bench.run('apply', '-f', map('two'))).toContain('configured');
-      expect(await bench.run('apply', '-f', map('two'))).toContain('unchanged');
-      expect(await bench.kubectl.run(['-n', bench.namespace, 'diff', '-f', map('two')])).toMatchObject({ code: 0 });
-    });
-
-    test('edit', async () => {
-      await bench.run('create', 'configmap', 'edited', '--from-literal=word=before');
-      const result = await bench.kubectl.run(['-n', bench.namespace, 'edit', 'configmap', 'edited'], {
-        env: { KUBE_EDITOR: 'sed -i s/before/after/' },
-      });
-      expect(result).toMatchObject({ code: 0 });
-      expect(await bench.run('get', 'configmap', 'edited', '-o', 'jsonpath={.data.word}')).toBe('after');
-    });
-
-    test('patch: strategic, merge, JSON', async () => {
-      await bench.run('patch', 'pod', 'ticker', '-p', '{"metadata":{"labels":{"strategic":"yes"}}}');
-      await bench.run('patch', 'pod', 'ticker', '--type=merge', '-p', '{"metadata":{"labels":{"merge":"yes"}}}');
-      await bench.run('patch', 'pod', 'ticker', '--type=json', '-p', '[{"op":"add","path":"/metadata/labels/json","value":"yes"}]');
-      const labels = JSON.parse(await bench.run('get', 'pod', 'ticker', '-o', 'jsonpath={.metadata.labels}')) as object;
-      expect(labels).toMatchObject({ app: 'ticker', strategic: 'yes', merge: 'yes', json: 'yes' });
-    });
-
-    test('label', async () => {
-      expect(await bench.run('label', 'pod', 'ticker', 'color=blue')).toContain('labeled');
-      expect(await bench.run('get', 'pods', '-l', 'color=blue', '-o', 'name')).toBe('pod/ticker\n');
-      await bench.run('label', 'pod', 'ticker', 'color-');
-      expect((await bench.kubectl.run(['-n', bench.namespace, 'get', 'pods', '-l', 'color=blue'])).stderr).toContain('No resources found');
-    });
-
-    test('scale', async () => {
-      await bench.run('scale', 'deployment', 'web', '--replicas=3');
-      await bench.run('rollout', 'status', 'deployment/web', '--timeout=60s');
-      expect(await bench.run('get', 'deployment', 'web')).toMatch(/web +3\/3/);
-    });
-
-    test('set image, rollout status, restart, undo', async () => {
-      const name = 'rolling';
-      await bench.run('apply', '-f', bench.file(name, deploymentManifest(name, 1)));
-      await bench.run('rollout', 'status', `deployment/${name}`, '--timeout=60s');
-      await bench.run('set', 'image', `deployment/${name}`, 'main=berth.local/none:1');
-      await eventually('the new pod waits for its image', async () => {
-        const reasons = await bench.run(
-          'get',
-          'pods',
-          '-l',
-          `app=${name}`,
-          '-o',
-          'jsonpath={.items[*].status.containerStatuses[0].state.waiting.reason}',
-        );
-        return /ErrImagePull|ImagePullBackOff/.test(reasons) ? true : undefined;
-      });
-      await bench.run('rollout', 'undo', `deployment/${name}`);
-      await bench.run('rollout', 'status', `deployment/${name}`, '--timeout=60s');
-      expect(await bench.run('get', 'deployment', name, '-o', 'jsonpath={.spec.template.spec.containers[0].image}')).toBe(image);
-      await bench.run('rollout', 'restart', `deployment/${name}`);
-      expect(await bench.run('rollout', 'status', `deployment/${name}`, '--timeout=60s')).toContain('successfully rolled out');
-    });
-
-    test('logs: whole, --tail, -f that ends with the container, --previous', async () => {
-      expect(await bench.run('logs', 'ticker')).toMatch(/^first\ntick 1\n/);
-      expect((await bench.run('logs', 'ticker', '--tail=1')).trim().split('\n')).toHaveLength(1);
-      await bench.run(
-        'create',
-        '-f',
-        bench.file('short', podManifest('short', 'for i in 1 2 3; do echo step $i; sleep 1; done', { restartPolicy: 'Never' })),
+  /** A test of all versions at once, each in its namespace; what fails is told by version. */
+  function eachVersion(title: string, check: (bench: Bench) => Promise<void>): void {
+    test(title, async () => {
+      const outcomes = await Promise.allSettled(benches.map(check));
+      const failures = outcomes.flatMap((outcome, index) =>
+        outcome.status === 'rejected' ? [`kubectl ${benches[index]?.kubectl.version}: ${messageOf(outcome.reason)}`] : [],
       );
-      await eventually('the short pod has started', async () =>
-        (await bench.kubectl.run(['-n', bench.namespace, 'logs', 'short'])).stdout.includes('step 1') ? true : undefined,
+      expect(failures.join('\n\n')).toBe('');
+    });
+  }
+
+  eachVersion('version, api-resources', async (bench) => {
+    expect(await bench.run('version')).toMatch(/Server Version/);
+    const resources = await bench.run('api-resources');
+    for (const line of [
+      /^pods +po +v1 +true +Pod$/m,
+      /^deployments +deploy +apps\/v1 +true +Deployment$/m,
+      /^stacks .*compose\.berth\.dev\/v1alpha1 +true +Stack$/m,
+    ])
+      expect(resources).toMatch(line);
+  });
+
+  eachVersion('get: table, wide, yaml, jsonpath, -A, -l', async (bench) => {
+    expect(await bench.run('get', 'pod', 'ticker')).toMatch(/^NAME +READY +STATUS +RESTARTS +AGE\nticker +1\/1 +Running +0 +\d/);
+    expect(await bench.run('get', 'pods', '-o', 'wide')).toMatch(/NODE +NOMINATED NODE +READINESS GATES/);
+    expect(await bench.run('get', 'pod', 'ticker', '-o', 'yaml')).toMatch(/phase: Running/);
+    expect(await bench.run('get', 'pod', 'ticker', '-o', 'jsonpath={.spec.containers[0].image}')).toBe(image);
+    expect(await bench.run('get', 'pods', '-A')).toMatch(new RegExp(`^${bench.namespace} +ticker`, 'm'));
+    expect((await bench.run('get', 'pods', '-l', 'app=web', '-o', 'name')).trim().split('\n')).toHaveLength(2);
+    expect(await bench.run('get', 'deployment', 'web')).toMatch(/web +2\/2 +2 +2/);
+  });
+
+  eachVersion('get -w shows what changes', async (bench) => {
+    const watching = bench.kubectl.run(['-n', bench.namespace, 'get', 'configmaps', '-w', '-o', 'name'], {
+      onStart: (child) => endAfter(child, 'configmap/seen'),
+    });
+    await bench.run('create', 'configmap', 'seen', '--from-literal=a=b');
+    expect((await watching).stdout).toContain('configmap/seen');
+  });
+
+  eachVersion('describe pod, node, deployment', async (bench) => {
+    // Events come after what they tell of.
+    await eventually('all is told of the pod', async () =>
+      /Scheduled[\s\S]*Pulled[\s\S]*Created[\s\S]*Started/.test(await bench.run('describe', 'pod', 'ticker')) ? true : undefined,
+    );
+    expect(await bench.run('describe', 'nodes')).toMatch(/Non-terminated Pods/);
+    await eventually('all is told of the deployment', async () =>
+      (await bench.run('describe', 'deployment', 'web')).includes('ScalingReplicaSet') ? true : undefined,
+    );
+  });
+
+  eachVersion('create deployment, configmap, secret, namespace', async (bench) => {
+    expect(await bench.run('create', 'deployment', 'made', `--image=${image}`, '--replicas=0')).toContain('deployment.apps/made created');
+    expect(await bench.run('create', 'configmap', 'made', '--from-literal=a=b')).toContain('configmap/made created');
+    expect(await bench.run('create', 'secret', 'generic', 'made', '--from-literal=p=q')).toContain('secret/made created');
+    expect(await bench.run('get', 'secret', 'made', '-o', 'jsonpath={.data.p}')).toBe(Buffer.from('q').toString('base64'));
+    expect(await bench.run('create', 'namespace', `${bench.namespace}-made`)).toContain('created');
+    expect(await bench.run('delete', 'namespace', `${bench.namespace}-made`, '--timeout=90s')).toContain('deleted');
+  });
+
+  eachVersion('apply, diff', async (bench) => {
+    const map = (value: string) =>
+      bench.file('map', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'map' }, data: { key: value } });
+    expect(await bench.run('apply', '-f', map('one'))).toContain('created');
+    const difference = await bench.kubectl.run(['-n', bench.namespace, 'diff', '-f', map('two')]);
+    expect(difference).toMatchObject({ code: 1 });
+    expect(difference.stdout).toMatch(/-\s+key: one\n\+\s+key: two/);
+    expect(await bench.run('apply', '-f', map('two'))).toContain('configured');
+    expect(await bench.run('apply', '-f', map('two'))).toContain('unchanged');
+    expect(await bench.kubectl.run(['-n', bench.namespace, 'diff', '-f', map('two')])).toMatchObject({ code: 0 });
+  });
+
+  eachVersion('edit', async (bench) => {
+    await bench.run('create', 'configmap', 'edited', '--from-literal=word=before');
+    const result = await bench.kubectl.run(['-n', bench.namespace, 'edit', 'configmap', 'edited'], {
+      env: { KUBE_EDITOR: 'sed -i s/before/after/' },
+    });
+    expect(result).toMatchObject({ code: 0 });
+    expect(await bench.run('get', 'configmap', 'edited', '-o', 'jsonpath={.data.word}')).toBe('after');
+  });
+
+  eachVersion('patch: strategic, merge, JSON', async (bench) => {
+    await bench.run('patch', 'pod', 'ticker', '-p', '{"metadata":{"labels":{"strategic":"yes"}}}');
+    await bench.run('patch', 'pod', 'ticker', '--type=merge', '-p', '{"metadata":{"labels":{"merge":"yes"}}}');
+    await bench.run('patch', 'pod', 'ticker', '--type=json', '-p', '[{"op":"add","path":"/metadata/labels/json","value":"yes"}]');
+    const labels = JSON.parse(await bench.run('get', 'pod', 'ticker', '-o', 'jsonpath={.metadata.labels}')) as object;
+    expect(labels).toMatchObject({ app: 'ticker', strategic: 'yes', merge: 'yes', json: 'yes' });
+  });
+
+  eachVersion('label', async (bench) => {
+    expect(await bench.run('label', 'pod', 'ticker', 'color=blue')).toContain('labeled');
+    expect(await bench.run('get', 'pods', '-l', 'color=blue', '-o', 'name')).toBe('pod/ticker\n');
+    await bench.run('label', 'pod', 'ticker', 'color-');
+    expect((await bench.kubectl.run(['-n', bench.namespace, 'get', 'pods', '-l', 'color=blue'])).stderr).toContain('No resources found');
+  });
+
+  eachVersion('scale', async (bench) => {
+    await bench.run('scale', 'deployment', 'web', '--replicas=3');
+    await bench.run('rollout', 'status', 'deployment/web', '--timeout=90s');
+    expect(await bench.run('get', 'deployment', 'web')).toMatch(/web +3\/3/);
+  });
+
+  eachVersion('set image, rollout status, restart, undo', async (bench) => {
+    const name = 'rolling';
+    await bench.run('apply', '-f', bench.file(name, deploymentManifest(name, 1)));
+    await bench.run('rollout', 'status', `deployment/${name}`, '--timeout=90s');
+    await bench.run('set', 'image', `deployment/${name}`, 'main=berth.local/none:1');
+    await eventually('the new pod waits for its image', async () => {
+      const reasons = await bench.run(
+        'get',
+        'pods',
+        '-l',
+        `app=${name}`,
+        '-o',
+        'jsonpath={.items[*].status.containerStatuses[0].state.waiting.reason}',
       );
-      expect(await bench.run('logs', '-f', 'short')).toBe('step 1\nstep 2\nstep 3\n');
-      await bench.run('create', '-f', bench.file('again', podManifest('again', 'test -e /tmp/x; echo run; sleep 1; exit 3')));
-      await eventually('the container was restarted', async () =>
-        Number(await bench.run('get', 'pod', 'again', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}')) > 0 ? true : undefined,
-      );
-      expect(await bench.run('logs', '--previous', 'again')).toBe('run\n');
-      await bench.run('delete', 'pod', 'again', 'short', '--wait=false');
+      return /ErrImagePull|ImagePullBackOff/.test(reasons) ? true : undefined;
     });
+    await bench.run('rollout', 'undo', `deployment/${name}`);
+    await bench.run('rollout', 'status', `deployment/${name}`, '--timeout=90s');
+    expect(await bench.run('get', 'deployment', name, '-o', 'jsonpath={.spec.template.spec.containers[0].image}')).toBe(image);
+    await bench.run('rollout', 'restart', `deployment/${name}`);
+    expect(await bench.run('rollout', 'status', `deployment/${name}`, '--timeout=90s')).toContain('successfully rolled out');
+  });
 
-    test('exec: exit code, piped stdin, -it', async () => {
-      expect(await bench.run('exec', 'ticker', '--', 'echo', 'hello')).toBe('hello\n');
-      expect(
-        await bench.kubectl.run(['-n', bench.namespace, 'exec', 'ticker', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7']),
-      ).toMatchObject({ code: 7, stdout: 'out\n', stderr: expect.stringContaining('err\n') });
-      const data = 'some text\n'.repeat(5000);
-      expect(await bench.kubectl.run(['-n', bench.namespace, 'exec', '-i', 'ticker', '--', 'cat'], { input: data })).toMatchObject({
-        code: 0,
-        stdout: data,
-      });
-      const command = `${bench.kubectl.path} -n ${bench.namespace} exec -it ticker -- sh -c 'test -t 0 && echo it is a terminal'`;
-      const terminal = await runCommand('script', ['-qec', command, '/dev/null'], { env: { ...bench.kubectl.env, TERM: 'xterm' } });
-      expect(terminal.stdout).toContain('it is a terminal');
-    });
+  eachVersion('logs: whole, --tail, -f that ends with the container, --previous', async (bench) => {
+    expect(await bench.run('logs', 'ticker')).toMatch(/^first\ntick 1\n/);
+    expect((await bench.run('logs', 'ticker', '--tail=1')).trim().split('\n')).toHaveLength(1);
+    await bench.run(
+      'create',
+      '-f',
+      bench.file('short', podManifest('short', 'for i in 1 2 3; do echo step $i; sleep 1; done', { restartPolicy: 'Never' })),
+    );
+    await eventually('the short pod has started', async () =>
+      (await bench.kubectl.run(['-n', bench.namespace, 'logs', 'short'])).stdout.includes('step 1') ? true : undefined,
+    );
+    expect(await bench.run('logs', '-f', 'short')).toBe('step 1\nstep 2\nstep 3\n');
+    await bench.run('create', '-f', bench.file('again', podManifest('again', 'test -e /tmp/x; echo run; sleep 1; exit 3')));
+    await eventually('the container was restarted', async () =>
+      Number(await bench.run('get', 'pod', 'again', '-o', 'jsonpath={.status.containerStatuses[0].restartCount}')) > 0 ? true : undefined,
+    );
+    expect(await bench.run('logs', '--previous', 'again')).toBe('run\n');
+    await bench.run('delete', 'pod', 'again', 'short', '--wait=false');
+  });
 
-    test('wait, delete', async () => {
-      await bench.run('create', '-f', bench.file('doomed', podManifest('doomed', 'exec sleep 3600')));
-      expect(await bench.run('wait', '--for=condition=Ready', 'pod/doomed', '--timeout=60s')).toContain('condition met');
-      expect(await bench.run('delete', 'pod', 'doomed', '--timeout=30s')).toContain('deleted');
-      expect(await bench.kubectl.run(['-n', bench.namespace, 'get', 'pod', 'doomed'])).toMatchObject({
-        code: 1,
-        stderr: expect.stringContaining('pods "doomed" not found'),
-      });
+  eachVersion('exec: exit code, piped stdin, -it', async (bench) => {
+    expect(await bench.run('exec', 'ticker', '--', 'echo', 'hello')).toBe('hello\n');
+    expect(
+      await bench.kubectl.run(['-n', bench.namespace, 'exec', 'ticker', '--', 'sh', '-c', 'echo out; echo err >&2; exit 7']),
+    ).toMatchObject({ code: 7, stdout: 'out\n', stderr: expect.stringContaining('err\n') });
+    const data = 'some text\n'.repeat(5000);
+    expect(await bench.kubectl.run(['-n', bench.namespace, 'exec', '-i', 'ticker', '--', 'cat'], { input: data })).toMatchObject({
+      code: 0,
+      stdout: data,
     });
+    const command = `${bench.kubectl.path} -n ${bench.namespace} exec -it ticker -- sh -c 'test -t 0 && echo it is a terminal'`;
+    const terminal = await runCommand('script', ['-qec', command, '/dev/null'], { env: { ...bench.kubectl.env, TERM: 'xterm' } });
+    expect(terminal.stdout).toContain('it is a terminal');
+  });
 
-    test('events', async () => {
-      expect(await bench.run('events')).toMatch(/Started/);
-      expect(await bench.run('events', '--for', 'pod/ticker')).toMatch(/Pod\/ticker/);
-      expect(await bench.run('get', 'events')).toMatch(/LAST SEEN +TYPE +REASON +OBJECT +MESSAGE/);
+  eachVersion('wait, delete', async (bench) => {
+    await bench.run('create', '-f', bench.file('doomed', podManifest('doomed', 'exec sleep 3600')));
+    expect(await bench.run('wait', '--for=condition=Ready', 'pod/doomed', '--timeout=90s')).toContain('condition met');
+    expect(await bench.run('delete', 'pod', 'doomed', '--timeout=90s')).toContain('deleted');
+    expect(await bench.kubectl.run(['-n', bench.namespace, 'get', 'pod', 'doomed'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('pods "doomed" not found'),
     });
+  });
+
+  eachVersion('events', async (bench) => {
+    expect(await bench.run('events')).toMatch(/Started/);
+    expect(await bench.run('events', '--for', 'pod/ticker')).toMatch(/Pod\/ticker/);
+    expect(await bench.run('get', 'events')).toMatch(/LAST SEEN +TYPE +REASON +OBJECT +MESSAGE/);
   });
 });

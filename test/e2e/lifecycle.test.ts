@@ -51,10 +51,12 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
       (statusOf(pod)?.state?.waiting?.message ?? '').includes('20s'),
     );
     expect(statusOf(again)?.restartCount).toBe(2);
-    const told = await bench.eventsOf('crashing');
+    const told = await eventually('its third start is told', async () => {
+      const all = await bench.eventsOf('crashing');
+      return all.find(({ reason }) => reason === 'Started')?.count === 3 ? all : undefined;
+    });
     expect(told.filter(({ reason }) => reason === 'BackOff')).toHaveLength(1);
     expect(told.filter(({ reason }) => reason === 'Started')).toHaveLength(1);
-    expect(told.find(({ reason }) => reason === 'Started')?.count).toBe(3);
     expect(await bench.logs('crashing', 'previous=true')).toBe('run\n');
     // What came before the last two is collected.
     await eventually('old runs are collected', async () =>
@@ -94,7 +96,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
         terminationGracePeriodSeconds: 5,
         ...noting,
         initContainers: [
-          shell(`sleep 1; ${note('first')}`, { name: 'first', ...notes }),
+          shell(`while [ ! -e /notes/go ]; do sleep 0.1; done; ${note('first')}`, { name: 'first', ...notes }),
           shell(`${note('sidecar')}; touch /tmp/up; trap 'echo bye; exit 0' TERM; while true; do sleep 0.1; done`, {
             name: 'sidecar',
             restartPolicy: 'Always',
@@ -111,6 +113,7 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
       containerStatuses: [{ state: { waiting: { reason: 'PodInitializing' } } }],
     });
     expect(initializing.status?.conditions?.find(({ type }) => type === 'Initialized')?.status).toBe('False');
+    expect(await cluster.berth(['exec', '-c', 'first', 'ordered', '--', 'touch', '/notes/go'])).toMatchObject({ code: 0 });
     const ended = await bench.until('ordered', 'ends', (pod) => pod.status?.phase === 'Succeeded');
     expect(await bench.logs('ordered', 'container=main')).toBe('first\nsidecar\nsecond\nmain\n');
     expect(await bench.logs('ordered', 'container=sidecar')).toBe('bye\n');
@@ -139,7 +142,8 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     });
   });
 
-  const often = { periodSeconds: 1, failureThreshold: 2 };
+  // Time enough for a slow machine: only the answer counts.
+  const often = { periodSeconds: 1, failureThreshold: 2, timeoutSeconds: 30 };
 
   test.concurrent.each<[string, Probe]>([
     ['exec', { exec: { command: ['test', '-e', '/tmp/up'] } }],
@@ -190,13 +194,13 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
   });
 
   test.concurrent('startup: nothing else is probed before it, and one that never comes is fatal', async () => {
-    const probe = { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1, failureThreshold: 4 };
+    const probe = { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1, failureThreshold: 60, timeoutSeconds: 30 };
     await bench.create(
       'starting',
       specOf([
         shell('sleep 2; touch /tmp/up; exec sleep 3600', {
           startupProbe: probe,
-          livenessProbe: { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1, failureThreshold: 1 },
+          livenessProbe: { exec: { command: ['test', '-e', '/tmp/up'] }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 30 },
         }),
         shell(sleeping, { name: 'never', startupProbe: { ...probe, failureThreshold: 1 } }),
       ]),
@@ -221,10 +225,9 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     });
     const folder = join(cluster.home, 'hooks');
     const onHost = { volumes: [{ name: 'notes', hostPath: { path: folder, type: 'DirectoryOrCreate' } }] };
-    await bench.start('polite', specOf(polite, { terminationGracePeriodSeconds: 20, ...onHost }));
-    const begin = performance.now();
+    // Longer than the test waits: it goes because it ends by itself.
+    await bench.start('polite', specOf(polite, { terminationGracePeriodSeconds: 600, ...onHost }));
     await bench.remove('polite');
-    expect(performance.now() - begin).toBeLessThan(15_000);
     const noted = readFileSync(join(folder, 'all'), 'utf8').trim().split('\n');
     expect(noted.slice(0, 2).toSorted()).toEqual(['after', 'begun']);
     expect(noted.slice(2)).toEqual(['before', 'ended']);
@@ -238,15 +241,14 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
   });
 
   test.concurrent('a grace that is shortened, and none at all', async () => {
-    const deaf = specOf(shell('trap "" TERM; while true; do sleep 0.1; done'), { terminationGracePeriodSeconds: 60 });
+    // Longer than the test waits.
+    const deaf = specOf(shell('trap "" TERM; while true; do sleep 0.1; done'), { terminationGracePeriodSeconds: 600 });
     const [slow, forced] = await Promise.all([bench.start('slow', deaf), bench.start('forced', deaf)]);
-    const begin = performance.now();
     await bench.client.delete(pods, { name: 'slow', namespace });
     await bench.remove('slow', 1);
     await bench.remove('forced', 0);
     for (const { metadata } of [slow, forced])
       await eventually('nothing of it is left', async () => (cgroupsOfPod(metadata.uid!).length === 0 ? true : undefined));
-    expect(performance.now() - begin).toBeLessThan(20_000);
   });
 
   test.concurrent('a new image in a running pod: that container alone is started again', async () => {
@@ -317,10 +319,15 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
   });
 
   test.concurrent('logs of a container that is restarted: followed to its end, those before by previous', async () => {
-    await bench.create('repeating', specOf(shell('echo run $(cat /proc/sys/kernel/random/uuid); sleep 1; exit 1')));
+    const waits = 'while [ ! -e /notes/go ]; do sleep 0.1; done; rm /notes/go';
+    const script = `echo run $(cat /proc/sys/kernel/random/uuid); ${waits}; exit 1`;
+    await bench.create('repeating', specOf(shell(script, notes), noting));
     await bench.until('repeating', 'runs', (now) => statusOf(now)?.state?.running !== undefined);
     const parts: string[] = [];
-    for await (const chunk of await bench.followLogs('repeating')) parts.push((chunk as Buffer).toString());
+    for await (const chunk of await bench.followLogs('repeating')) {
+      parts.push((chunk as Buffer).toString());
+      if (parts.length === 1) await bench.exec('repeating', 'touch', '/notes/go');
+    }
     expect(parts.join('')).toMatch(/^run \S+\n$/);
     await bench.until('repeating', 'runs again', (now) => statusOf(now)?.restartCount === 1);
     expect(await bench.logs('repeating', 'previous=true')).toBe(parts.join(''));
@@ -331,17 +338,15 @@ const note = (text: string): string => `echo ${text} >> /notes/all`;
     await bench.create('hasty', specOf(shell(sleeping), { terminationGracePeriodSeconds: 3 }));
     await bench.create(
       'imageless',
-      specOf({ name: 'main', image: 'berth.local/none:1', imagePullPolicy: 'Never' }, { terminationGracePeriodSeconds: 30 }),
+      specOf({ name: 'main', image: 'berth.local/none:1', imagePullPolicy: 'Never' }, { terminationGracePeriodSeconds: 600 }),
     );
     await bench.until('imageless', 'waits', (now) => statusOf(now)?.state?.waiting?.reason === 'ErrImageNeverPull');
-    const begin = performance.now();
     await Promise.all([
       bench.client.delete(pods, { name: 'hasty', namespace }),
       bench.client.delete(pods, { name: 'imageless', namespace }),
     ]);
-    await eventually('both are gone', async () => ((await bench.find('imageless')) === undefined ? true : undefined));
-    expect(performance.now() - begin).toBeLessThan(10_000);
-    await eventually('both are gone', async () => ((await bench.find('hasty')) === undefined ? true : undefined), 40_000);
+    for (const name of ['imageless', 'hasty'])
+      await eventually(`${name} is gone`, async () => ((await bench.find(name)) === undefined ? true : undefined));
   });
 
   function logFolder({ metadata }: Pod): string {

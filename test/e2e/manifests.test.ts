@@ -12,7 +12,7 @@ const examples = readdirSync(folder, { withFileTypes: true })
   .map(({ name }) => name);
 
 async function get(url: string, init: RequestInit = {}): Promise<string> {
-  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(5000), headers: { connection: 'close' } });
+  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(20_000), headers: { connection: 'close' } });
   return await response.text();
 }
 
@@ -38,18 +38,18 @@ async function get(url: string, init: RequestInit = {}): Promise<string> {
   });
 
   test('pages: a page on a port of every node, from two pods', async () => {
-    expect(await get('http://127.0.0.1:30080/')).toContain('Hello from a config map');
+    expect(await eventually('it answers', () => get('http://127.0.0.1:30080/'))).toContain('Hello from a config map');
     expect(results.get('pages')?.stdout).toMatch(/deployment\/pages +pages-\S+ +Running[\s\S]*service\/pages +30080->/);
   });
 
   test('guestbook: entries outlive the stack, and need the word', async () => {
     const book = 'http://127.0.0.1:8090/cgi-bin/book';
-    expect(await get(book)).toBe('No entries yet.\n');
+    expect(await eventually('it answers', () => get(book))).toBe('No entries yet.\n');
     expect(await get(`${book}?port`, { method: 'POST', body: 'nobody' })).toBe('what is the word?\n');
     expect(await get(`${book}?starboard`, { method: 'POST', body: 'Ahoy' })).toBe('Ahoy\n');
     await cluster.succeed('delete', '-f', join(folder, 'guestbook'));
     await cluster.succeed('apply', '-f', join(folder, 'guestbook'));
-    expect(await get(book)).toBe('Ahoy\n');
+    expect(await eventually('it answers', () => get(book))).toBe('Ahoy\n');
   });
 
   test('report: three steps, each once', async () => {
@@ -64,6 +64,7 @@ async function get(url: string, init: RequestInit = {}): Promise<string> {
   test('two-networks: the store is reached through the proxy alone', async () => {
     const client = (...command: string[]): Promise<CommandResult> =>
       cluster.berth(['exec', 'stack/two-networks', '--service', 'client', '--', ...command]);
+    await eventually('all listen', async () => ((await client('fetch', 'http://proxy/cgi-bin/fetch')).code === 0 ? true : undefined));
     expect(await client('fetch', 'http://proxy/cgi-bin/fetch')).toMatchObject({ code: 0, stdout: 'kept inside\n' });
     expect(await client('fetch', 'http://entrance/cgi-bin/fetch')).toMatchObject({ code: 0, stdout: 'kept inside\n' });
     expect(await client('fetch', 'http://store/')).toMatchObject({ code: 1, stderr: expect.stringContaining('bad address') });

@@ -40,7 +40,7 @@ async function containerIds(): Promise<Record<string, string>> {
 }
 
 async function fetchPage(path = '/'): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:8080${path}`, { signal: AbortSignal.timeout(5000), headers: { connection: 'close' } });
+  const response = await fetch(`http://127.0.0.1:8080${path}`, { signal: AbortSignal.timeout(20_000), headers: { connection: 'close' } });
   if (!response.ok) throw new Error(`the page answered ${response.status}`);
   return await response.text();
 }

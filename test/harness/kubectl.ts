@@ -48,9 +48,13 @@ export async function useKubectl(version: string, kubeconfig: string, cache: str
   };
 }
 
-/** For `onStart`: ends a kubectl that would not end by itself as soon as it has printed something. */
-export function endAtFirstWords(child: ChildProcess): void {
-  child.stdout?.once('data', () => child.kill());
+/** For `onStart`: ends a kubectl that would not end by itself as soon as it has printed these words. */
+export function endAfter(child: ChildProcess, words: string): void {
+  let printed = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    printed += chunk.toString();
+    if (printed.includes(words)) child.kill();
+  });
 }
 
 function installedPath(version: string): string | undefined {

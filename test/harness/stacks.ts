@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Stack, StackServiceStatus } from '#api/shapes/types/compose-v1alpha1';
 import type { Pod } from '#api/shapes/types/core-v1';
 import type { TestCluster } from './cluster.ts';
-import type { CommandResult } from './commands.ts';
+import { type CommandResult, eventually } from './commands.ts';
 
 export interface Project {
   /** Of the stack. */
@@ -126,6 +126,15 @@ export class Stacks {
     const result = await this.run(pod, script);
     if (result.code !== 0) throw new Error(`${script} in ${pod} ended with ${result.code}\n${result.stdout}\n${result.stderr}`);
     return result.stdout.trimEnd();
+  }
+
+  /** Runs the script until it prints this: what runs need not have written, or listen, yet. */
+  async settles(pod: string, script: string, text: string): Promise<void> {
+    await eventually(`${script} in ${pod} prints ${JSON.stringify(text)}`, async () => {
+      const now = await this.output(pod, script);
+      if (now !== text) throw new Error(now);
+      return true;
+    });
   }
 
   async logs(pod: string): Promise<string> {

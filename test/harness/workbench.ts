@@ -33,6 +33,8 @@ export interface Workbench {
   exec(name: string, ...command: string[]): Promise<string>;
   /** `query` as in the API's `log` subresource. */
   logs(name: string, query?: string): Promise<string>;
+  /** Resolves when the log is this text: a container that runs may not have written yet. */
+  says(name: string, text: string): Promise<void>;
   followLogs(name: string, query?: string): Promise<Readable>;
   /** About the object of that name, the oldest first. */
   eventsOf(name: string): Promise<Event[]>;
@@ -95,6 +97,13 @@ export async function openWorkbench(cluster: TestCluster, namespace = 'default')
       const parts: Buffer[] = [];
       for await (const part of await connection.stream({ path: logPath(name, query), accept: '*/*' })) parts.push(part as Buffer);
       return Buffer.concat(parts).toString('utf8');
+    },
+    async says(name, text) {
+      await eventually(`${name} says ${JSON.stringify(text)}`, async () => {
+        const now = await bench.logs(name);
+        if (now !== text) throw new Error(now);
+        return true;
+      });
     },
     followLogs: (name, query = '') => connection.stream({ path: logPath(name, `follow=true&${query}`), accept: '*/*' }),
     async eventsOf(name) {

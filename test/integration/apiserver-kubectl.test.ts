@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pods } from '#api/shapes/resources';
 import { startCluster, type TestCluster } from '#server/testing';
-import { endAtFirstWords, installedVersions, type Kubectl, useKubectl } from '../harness/kubectl.ts';
+import { endAfter, installedVersions, type Kubectl, useKubectl } from '../harness/kubectl.ts';
 
 let cluster: TestCluster;
 let folder: string;
@@ -116,7 +116,9 @@ describe.each([...installedVersions(['1.27', '1.30', '1.33']), '1.35'])('kubectl
   });
 
   test('watches, and waits for what comes', async () => {
-    const watching = kubectl.run(['-n', namespace, 'get', 'pods', '--watch-only', '-o', 'name'], { onStart: endAtFirstWords });
+    const watching = kubectl.run(['-n', namespace, 'get', 'pods', '--watch-only', '-o', 'name'], {
+      onStart: (child) => endAfter(child, 'pod/watched'),
+    });
     const waiting = on('wait', '--for=jsonpath={.status.phase}=Running', 'pod/watched', '--timeout=60s').catch((error: unknown) =>
       String(error),
     );

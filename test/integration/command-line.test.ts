@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { configMaps, events, pods, stacks } from '#api/shapes/resources';
+import { configMaps, events, pods, secrets, stacks } from '#api/shapes/resources';
 import { systemClock } from '#base/clock';
 import { silentLogger } from '#base/logging';
 import { startCluster, type TestCluster } from '#server/testing';
@@ -469,6 +469,7 @@ describe('tokens, versions, nodes', () => {
   });
 
   test('describe of every kind that has a form of its own, and of any other', async () => {
+    await cluster.client.create(secrets, { metadata: { name: 'described', namespace: 'default' } });
     for (const line of [
       'describe pods',
       'describe deployment web',

@@ -142,6 +142,7 @@ async function sweepAndClose(path: string, backend: SqliteBackend, rows: number,
 
 /** Counted in a process of its own: in this one, SQLite would hold the file until the statement is collected as garbage. */
 function rowsOf(path: string): number {
-  const script = "console.log(new (require('libsql'))(process.argv[1]).prepare('SELECT count(*) FROM log').raw().get()[0])";
+  const script =
+    "process.stdout.write(String(new (require('libsql'))(process.argv[1]).prepare('SELECT count(*) FROM log').raw().get()[0]))";
   return Number(execFileSync(process.execPath, ['-e', script, path], { encoding: 'utf8' }));
 }
