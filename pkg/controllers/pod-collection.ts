@@ -8,9 +8,9 @@ import { nodes, pods } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import { formatTime } from '#base/clock';
 import { hasReason } from '#base/errors';
-import { splitKey } from '#client/informer';
+import { keyOf, splitKey } from '#client/informer';
 import { podsByNode } from '#client/pod-index';
-import { defineController, mapped, own, type ReconcileContext } from './controller.ts';
+import { defineController, mapped, type ReconcileContext } from './controller.ts';
 import { byAge } from './owner.ts';
 
 /** As many ended pods may stay, as in Kubernetes. */
@@ -22,7 +22,7 @@ const endedKey = 'ended pods';
 export const podCollection = defineController({
   name: 'pod-garbage-collector',
   watches: () => [
-    own(pods),
+    mapped(pods, (pod) => ((pod.spec.nodeName ?? '') === '' && pod.metadata.deletionTimestamp === undefined ? [] : [keyOf(pod)])),
     mapped(pods, (pod) => (isTerminal(pod) ? [endedKey] : [])),
     mapped(
       nodes,

@@ -5,7 +5,7 @@
 import type { KubernetesObject } from '#api/object';
 import type { Revision } from './backend.ts';
 import { parseItemKey } from './keys.ts';
-import { encodeObject, replaceRevision, spliceRevision } from './values.ts';
+import { encodeJson, replaceRevision, spliceRevision, storable } from './values.ts';
 
 export class CachedObject {
   /** `namespace/name` or `name`, encoded as in the store: the order of lists. */
@@ -58,8 +58,9 @@ export class ObjectDecoder {
 
   /** Like `encodeObject`; when the value is decoded, the object becomes the cache's and is frozen. */
   encode(object: KubernetesObject): Buffer {
-    const value = encodeObject(object);
-    this.#known.set(value, object);
+    const form = storable(object);
+    const value = encodeJson(form);
+    this.#known.set(value, form);
     return value;
   }
 
@@ -77,12 +78,10 @@ export class ObjectDecoder {
   }
 }
 
-/** What parsing the stored form of `encoded` under this revision would give, frozen; undefined where its JSON would be read as something else. */
-function storedObject(encoded: KubernetesObject, revision: Revision): KubernetesObject | undefined {
-  const { apiVersion, kind, metadata, ...rest } = encoded;
-  const { resourceVersion: _, ...meta } = metadata;
-  const object = { apiVersion, kind, metadata: { resourceVersion: String(revision), ...meta }, ...rest };
-  return freezeJson(object) ? object : undefined;
+/** What parsing the stored form under this revision would give, frozen; undefined where its JSON would be read as something else. Uses the form up. */
+function storedObject(form: KubernetesObject, revision: Revision): KubernetesObject | undefined {
+  form.metadata.resourceVersion = String(revision);
+  return freezeJson(form) ? form : undefined;
 }
 
 /** Freezes plain JSON data all the way down, and returns it. */

@@ -18,13 +18,20 @@ const metadataStart = Buffer.from('"metadata":{');
 const closingBrace = 0x7d;
 
 /**
+ * The object in the order of fields that stored JSON has: a copy that shares all below its metadata, without a resourceVersion but with the place for it
+ * (which JSON leaves out).
+ */
+export function storable(object: KubernetesObject): KubernetesObject {
+  const metadata = Object.assign({ resourceVersion: undefined }, object.metadata, { resourceVersion: undefined });
+  return Object.assign({ apiVersion: object.apiVersion, kind: object.kind, metadata }, object, { metadata }) as unknown as KubernetesObject;
+}
+
+/**
  * The stored form of an object. Throws `StatusError` RequestEntityTooLarge above 1.5 MB. The object's
  * `metadata.resourceVersion` is left out.
  */
 export function encodeObject(object: KubernetesObject): Buffer {
-  const { apiVersion, kind, metadata, ...rest } = object;
-  const { resourceVersion: _, ...meta } = metadata;
-  return encodeJson({ apiVersion, kind, metadata: meta, ...rest });
+  return encodeJson(storable(object));
 }
 
 /** The stored form of any JSON, for records under internal keys. Throws like `encodeObject`. */
@@ -37,8 +44,8 @@ export function encodeJson(content: unknown): Buffer {
       `Request entity too large: the object takes ${length} bytes, the limit is ${maximumValueLength}; split it, or keep large data in a volume`,
     );
   }
-  // A buffer of its own, not a slice of Node's pool: it lives long, and would keep its neighbours alive.
-  const value = Buffer.allocUnsafeSlow(length);
+  // May be a slice of Node's pool: it goes to the backend, and what lives long is made of it by `spliceRevision`.
+  const value = Buffer.allocUnsafe(length);
   value[0] = formatJson;
   value.write(json, 1);
   return value;

@@ -6,14 +6,14 @@ import { formatTime } from '#base/clock';
 import { hasReason } from '#base/errors';
 import { keyOf, splitKey } from '#client/informer';
 import { podsByNode } from '#client/pod-index';
-import { defineController, mapped, own } from '../controller.ts';
+import { defineController, mapped } from '../controller.ts';
 import { isActive } from '../pod-state.ts';
 
 export const taintEviction = defineController({
   name: 'taint-eviction',
   workers: 8,
   watches: () => [
-    own(pods),
+    mapped(pods, (pod) => ((pod.spec.nodeName ?? '') === '' ? [] : [keyOf(pod)])),
     mapped(nodes, (node, informers) => {
       const drives = (node.spec?.taints ?? []).some(({ effect }) => effect === 'NoExecute');
       return drives ? podsByNode(informers).byIndex('node', keyOf(node)).map(keyOf) : [];
