@@ -3,11 +3,14 @@
  * not here says nothing. Under the empty name: the type itself; kinds say what they are in their own files.
  */
 
+import { partDescriptions } from './part-descriptions.ts';
+
 const template = 'The pods that it makes.';
 const selector = 'Which pods are its own, by their labels; it must match the labels of the template.';
 const access = 'Which of its modes are asked for: ReadWriteOnce, ReadOnlyMany, ReadWriteMany or ReadWriteOncePod.';
 
 export const fieldDescriptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  ...partDescriptions,
   'meta.v1.ObjectMeta': {
     '': 'What every object has.',
     annotations: 'Notes of any kind, by name; nothing is selected by them.',

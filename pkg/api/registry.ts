@@ -98,18 +98,16 @@ export function fromStored(served: ServedKind, object: KubernetesObject): Kubern
 
 /** Applies all rules for a new object. Throws StatusError Invalid. The name, if generated, must be there already. */
 export function validateNew(kind: AnyKind, object: KubernetesObject): void {
-  const errors = validateAlone(kind, object);
-  const more = kind.validateCreate?.(object);
-  if (more !== undefined) errors.addAll(more);
+  const errors = metadataFaults(kind, object);
+  for (const more of [kind.validate?.(object), kind.validateCreate?.(object)]) if (more !== undefined) errors.addAll(more);
   errors.throwIfAny(kind, nameOf(object));
 }
 
 /** Applies all rules for a change of the main resource, by the new object alone and by the difference. Throws StatusError Invalid. */
 export function validateChange(kind: AnyKind, object: KubernetesObject, old: KubernetesObject): void {
-  const errors = validateAlone(kind, object);
+  const errors = metadataFaults(kind, object);
   validateObjectMetaUpdate(object.metadata, old.metadata, errors);
-  const more = kind.validateUpdate?.(object, old);
-  if (more !== undefined) errors.addAll(more);
+  for (const more of [kind.validate?.(object), kind.validateUpdate?.(object, old)]) if (more !== undefined) errors.addAll(more);
   errors.throwIfAny(kind, nameOf(object));
 }
 
@@ -122,11 +120,9 @@ export function validateSubresourceChange(kind: AnyKind, subresource: string, ob
   errors.throwIfAny(kind, nameOf(object));
 }
 
-function validateAlone(kind: AnyKind, object: KubernetesObject): FieldErrors {
+function metadataFaults(kind: AnyKind, object: KubernetesObject): FieldErrors {
   const errors = new FieldErrors();
   validateObjectMeta(object.metadata, { namespaced: kind.scope === 'Namespaced', nameRule: kind.nameRule }, errors);
-  const more = kind.validate?.(object);
-  if (more !== undefined) errors.addAll(more);
   return errors;
 }
 
