@@ -1,7 +1,7 @@
 /** Watches by Kubernetes' rules, over real TLS, on an embedded store and on etcd: how they begin is the table in `read-rules/watch-rows.ts`. */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { decodeMessage } from '#api/protobuf/decode';
-import { openEnvelope } from '#api/protobuf/envelope';
+import { decodeProtobuf, openEnvelope } from '#api/protobuf/envelope';
 import { Reader } from '#api/protobuf/reader';
 import { type Body, type Face, type OpenWatch, startFace, type WireEvent } from './read-rules/face.ts';
 import { judgeRefusal, readStores } from './read-rules/stores.ts';
@@ -193,7 +193,10 @@ describe.each(readStores)('on %s', (_, open) => {
         object: {
           kind: 'ConfigMap',
           apiVersion: 'v1',
-          metadata: { resourceVersion: metadata.resourceVersion, annotations: { 'k8s.io/initial-events-end': 'true' } },
+          metadata: {
+            resourceVersion: metadata.resourceVersion,
+            annotations: { 'k8s.io/initial-events-end': 'true', 'kubernetes.io/initial-events-list-blueprint': expect.any(String) },
+          },
         },
       });
       watch.close();
@@ -299,6 +302,25 @@ describe.each(readStores)('on %s', (_, open) => {
         ...Array.from({ length: frames.length - 1 }, () => ['BOOKMARK', 'v1', 'ConfigMap']),
       ]);
       expect(decodeMessage('core.v1.ConfigMap', frames[0]!.object.raw)).toMatchObject({ metadata: { name: 'c' }, data: { more: 'x' } });
+      const options = 'sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&labelSelector=none';
+      for (const [shape, list] of [
+        ['', 'core.v1.ConfigMapList'],
+        [';as=PartialObjectMetadata;v=v1;g=meta.k8s.io', 'meta.v1.PartialObjectMetadataList'],
+      ] as const) {
+        const [end] = framesOf((await whole(options, protobuf + shape)).bytes);
+        const type = shape === '' ? 'core.v1.ConfigMap' : 'meta.v1.PartialObjectMetadata';
+        const { metadata } = decodeMessage(type, end!.object.raw) as Body;
+        const { 'kubernetes.io/initial-events-list-blueprint': blueprint } = metadata.annotations as Record<string, string>;
+        expect(decodeProtobuf(list, Buffer.from(blueprint ?? '', 'base64'))).toMatchObject({ kind: list.split('.')[2] });
+      }
+      const [end] = linesOf((await whole(options, 'application/json')).text);
+      const { 'kubernetes.io/initial-events-list-blueprint': blueprint } = end!.object.metadata.annotations as Record<string, string>;
+      expect(JSON.parse(Buffer.from(blueprint ?? '', 'base64').toString())).toEqual({
+        kind: 'ConfigMapList',
+        apiVersion: 'v1',
+        metadata: {},
+        items: [],
+      });
       const bare = framesOf(
         (await whole('fieldSelector=metadata.name%3Dc', `${protobuf};as=PartialObjectMetadata;v=v1;g=meta.k8s.io`)).bytes,
       );

@@ -2,6 +2,7 @@
  * The events of watches as they go over the wire. Watches in the same form that are equally far are given the same bytes, joined once; and in forms that
  * are dear to encode, an event is encoded once for those that are not quite equally far.
  */
+import { apiVersionOf, type KubernetesObject } from '#api/object';
 import { watchFrame } from '#api/protobuf/envelope';
 import type { Clock } from '#base/clock';
 import type { StatusError } from '#base/errors';
@@ -17,6 +18,10 @@ export interface WatchForm {
   /** Of the rows of tables. */
   readonly include: IncludeObject;
 }
+
+/** Annotations of the bookmark that ends the initial events. */
+const initialEnd = 'k8s.io/initial-events-end';
+const listBlueprint = 'kubernetes.io/initial-events-list-blueprint';
 
 /** Bytes and events of one piece; others run between pieces. */
 const pieceBytes = 256 * 1024;
@@ -73,9 +78,11 @@ export class WatchFrames {
 
   #encode({ type, object }: ServedEvent, first: boolean): readonly Uint8Array[] {
     const { form } = this.#form;
-    if (form.shape === 'object' && form.encoding === 'json') return jsonFrame(type, object.bytes);
+    const endsInitial = type === 'BOOKMARK' && object.object.metadata.annotations?.[initialEnd] !== undefined;
+    if (form.shape === 'object' && form.encoding === 'json' && !endsInitial) return jsonFrame(type, object.bytes);
     // The age in a table's row is that of now.
     if (form.shape === 'Table') return frameOf(form.encoding, type, this.#table(type, object, first));
+    if (endsInitial) return frameOf(form.encoding, type, this.#withBlueprint(object.object));
     const known = this.#recent.get(object);
     if (known?.type === type) return [known.bytes];
     const shaped = form.shape === 'object' ? object.object : partialMetadata(object.object, form.version);
@@ -85,6 +92,21 @@ export class WatchFrames {
     if (this.#recent.size >= keptFrames && oldest !== undefined) this.#recent.delete(oldest);
     this.#recent.set(object, { type, bytes });
     return [bytes];
+  }
+
+  /** At the end of the initial events clients are given, encoded in their form, the empty list to which these events are added up. */
+  #withBlueprint(bookmark: KubernetesObject): object {
+    const { form, resource } = this.#form;
+    const type =
+      form.shape === 'object'
+        ? { kind: `${resource.kind}List`, apiVersion: apiVersionOf(resource) }
+        : { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version}` };
+    const list = { ...type, metadata: {}, items: [] };
+    const bytes = form.encoding === 'protobuf' ? encodeProtobufBody(list) : Buffer.from(JSON.stringify(list));
+    const { metadata } = bookmark;
+    const annotations = { ...metadata.annotations, [listBlueprint]: Buffer.from(bytes).toString('base64') };
+    const made = { ...bookmark, metadata: { ...metadata, annotations } };
+    return form.shape === 'object' ? made : partialMetadata(made, form.version);
   }
 
   #table(type: string, { object }: ServedObject, first: boolean): object {
