@@ -8,8 +8,9 @@ import { defaultPodSpec } from '../pod-spec/defaults.ts';
 import { checkPodFields } from '../pod-spec/support.ts';
 import { templateColumns } from '../pod-spec/template-columns.ts';
 import { validatePodTemplate } from '../pod-spec/validate.ts';
-import { validateWorkloadSelector } from '../pod-spec/workload.ts';
+import { validatePodCounts, validateWorkloadSelector } from '../pod-spec/workload.ts';
 import type { Deployment, DeploymentSpec } from '../shapes/types/apps-v1.ts';
+import { scaleSubresource, statusSubresource } from '../subresources.ts';
 import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
 
 const templatePath = 'spec.template';
@@ -19,6 +20,13 @@ export const deployment = defineKind<Deployment>({
   kind: 'Deployment',
   description: 'Keeps pods of a template running, and brings new templates out step by step.',
   support: 'acted on',
+  subresources: [
+    {
+      ...statusSubresource<Deployment>({ group: 'apps', version: 'v1', kind: 'Deployment' }, 'apps.v1.Deployment'),
+      validate: ({ status }, { status: before }) => validatePodCounts(status, before),
+    },
+    scaleSubresource<Deployment>(),
+  ],
   defaults: ({ spec }) => {
     spec.replicas ??= 1;
     spec.strategy ??= {};

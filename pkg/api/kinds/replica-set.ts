@@ -6,8 +6,9 @@ import { defaultPodSpec } from '../pod-spec/defaults.ts';
 import { checkPodFields } from '../pod-spec/support.ts';
 import { templateColumns } from '../pod-spec/template-columns.ts';
 import { validatePodTemplate } from '../pod-spec/validate.ts';
-import { validateCounts, validateWorkloadSelector } from '../pod-spec/workload.ts';
+import { validateCounts, validatePodCounts, validateWorkloadSelector } from '../pod-spec/workload.ts';
 import type { ReplicaSet } from '../shapes/types/apps-v1.ts';
+import { scaleSubresource, statusSubresource } from '../subresources.ts';
 import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
 
 const templatePath = 'spec.template';
@@ -17,6 +18,13 @@ export const replicaSet = defineKind<ReplicaSet>({
   kind: 'ReplicaSet',
   description: 'Keeps so many pods of one template running.',
   support: 'acted on',
+  subresources: [
+    {
+      ...statusSubresource<ReplicaSet>({ group: 'apps', version: 'v1', kind: 'ReplicaSet' }, 'apps.v1.ReplicaSet'),
+      validate: ({ status }, { status: before }) => validatePodCounts(status, before),
+    },
+    scaleSubresource<ReplicaSet>(),
+  ],
   defaults: ({ spec }) => {
     spec.replicas ??= 1;
     if (spec.template !== undefined) defaultPodSpec(spec.template.spec);

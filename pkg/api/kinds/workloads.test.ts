@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { deepFreeze } from '../freeze.ts';
-import { changes, faults, make, row, served } from './testing.ts';
+import { causes, changes, faults, make, row, served } from './testing.ts';
 
 const container = { name: 'c', image: 'i:1' };
 const labels = { a: 'b' };
@@ -418,4 +418,29 @@ describe('rows', () => {
   ])('%s %#', (name, fields, metadata, expected) => {
     expect(row(name, fields, metadata)).toEqual(expected);
   });
+});
+
+test('counts of a status add up', () => {
+  const faultsOf = (name: string, status: object, before: object = {}): string[] => {
+    const { kind } = served(name);
+    const [now, old] = [make(name, { spec: { selector, template }, status }), make(name, { spec: { selector, template }, status: before })];
+    return causes(() =>
+      kind.subresources
+        .find((each) => each.name === 'status')
+        ?.validate?.(now, old)
+        .throwIfAny(kind, 'x'),
+    );
+  };
+  expect(faultsOf('deploy', { replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 1, unavailableReplicas: 1 })).toEqual(
+    [],
+  );
+  expect(faultsOf('deploy', { replicas: 1, updatedReplicas: 2, unavailableReplicas: -1 }, { collisionCount: 1 })).toEqual([
+    'status.unavailableReplicas: Invalid value: -1: must be greater than or equal to 0',
+    'status.updatedReplicas: Invalid value: 2: cannot be greater than status.replicas',
+    'status.collisionCount: Invalid value: 0: cannot be decremented',
+  ]);
+  expect(faultsOf('rs', { replicas: 2, readyReplicas: 1, availableReplicas: 2, fullyLabeledReplicas: 3 })).toEqual([
+    'status.fullyLabeledReplicas: Invalid value: 3: cannot be greater than status.replicas',
+    'status.availableReplicas: Invalid value: 2: cannot be greater than readyReplicas',
+  ]);
 });

@@ -1,6 +1,6 @@
 /** Rules that all workloads share: their selector and how many pods they want. */
 import { StatusError } from '#base/errors';
-import type { FieldErrors } from '../field-errors.ts';
+import { FieldErrors } from '../field-errors.ts';
 import { checkLabelValue, checkQualifiedName } from '../names.ts';
 import { type Selector, selectorOf } from '../selector.ts';
 import type { LabelSelector } from '../shapes/types/meta-v1.ts';
@@ -52,4 +52,43 @@ export function validateLabelSelector(selector: LabelSelector, path: string, err
 export function validateCounts(spec: { readonly replicas?: number; readonly minReadySeconds?: number }, errors: FieldErrors): void {
   requireNonNegative(spec.replicas, 'spec.replicas', errors);
   requireNonNegative(spec.minReadySeconds, 'spec.minReadySeconds', errors);
+}
+
+/** What is counted of a workload's pods. */
+interface PodCounts {
+  readonly replicas?: number;
+  readonly readyReplicas?: number;
+  readonly availableReplicas?: number;
+  readonly updatedReplicas?: number;
+  readonly unavailableReplicas?: number;
+  readonly fullyLabeledReplicas?: number;
+  readonly observedGeneration?: number;
+  readonly collisionCount?: number;
+}
+
+const counts = [
+  'observedGeneration',
+  'replicas',
+  'fullyLabeledReplicas',
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+  'collisionCount',
+] as const;
+
+/** Rules for the counts of a status: none is negative, none of a part is more than all. */
+export function validatePodCounts(status: PodCounts = {}, before: PodCounts = {}): FieldErrors {
+  const errors = new FieldErrors();
+  for (const field of counts) requireNonNegative(status[field], `status.${field}`, errors);
+  const { replicas = 0, readyReplicas = 0, availableReplicas = 0, collisionCount = 0 } = status;
+  for (const field of ['fullyLabeledReplicas', 'updatedReplicas', 'readyReplicas', 'availableReplicas'] as const) {
+    const value = status[field] ?? 0;
+    if (value > replicas) errors.invalid(`status.${field}`, value, 'cannot be greater than status.replicas');
+  }
+  if (availableReplicas > readyReplicas) {
+    errors.invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas');
+  }
+  if (collisionCount < (before.collisionCount ?? 0)) errors.invalid('status.collisionCount', collisionCount, 'cannot be decremented');
+  return errors;
 }

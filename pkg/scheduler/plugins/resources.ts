@@ -41,7 +41,7 @@ export const resources: Plugin = {
             help:
               amount > all
                 ? `request at most ${text(free)} ${resource} (${node} has ${text(all)} in all)`
-                : `free ${text(amount - free)} ${resource} on ${node}, or request at most ${text(free)}`,
+                : `free ${text(amount - free)} ${resource} on ${node}${free === 0 ? '' : `, or request at most ${text(free)}`}`,
             // In shares of what is asked for; what the node could never give is harder to mend than what is only taken.
             effort: (amount - free) / amount + (amount > all ? 1 : 0),
           });
