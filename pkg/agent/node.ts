@@ -65,7 +65,8 @@ export function observedNode(input: NodeInput): Node {
         'ephemeral-storage': `${diskKi - Math.floor(diskKi / 10)}Ki`,
       },
       addresses: [
-        ...addresses.map((address) => ({ type: 'InternalIP', address })),
+        // Two interfaces may have the same.
+        ...[...new Set(addresses)].map((address) => ({ type: 'InternalIP', address })),
         { type: 'Hostname', address: facts.hostname === '' ? name : facts.hostname },
       ],
       nodeInfo: {
