@@ -4,7 +4,7 @@ import { packageVersion } from '#cli/package-version';
 import { exitCodes, UsageError, type VerbContext } from '#cli/verb';
 import { startServer } from '#server/server';
 import { chosenOf, levels, portOf } from './flags.ts';
-import { type StoreFlags, storeOf } from './store-flags.ts';
+import { rememberStore, resolveStoreFlags, type StoreFlags, serverTokenOf, storeOf } from './store-flags.ts';
 
 export interface ServerFlags extends StoreFlags {
   readonly home?: string;
@@ -14,15 +14,23 @@ export interface ServerFlags extends StoreFlags {
   readonly clusterCidr: string;
   readonly serviceCidr: string;
   readonly tlsSan: readonly string[];
+  readonly advertiseAddress?: string;
+  readonly serverTokenFile?: string;
   readonly logLevel: string;
 }
 
 /** `berth server`: until it is asked to end, or one of its parts fails. */
 export async function runServer(flags: ServerFlags, context: VerbContext): Promise<number> {
   const log = createLogger({ level: chosenOf('--log-level', flags.logLevel, levels), format: context.stderr.isTTY ? 'text' : 'json' });
+  const home = berthHome(context);
+  const resolved = await resolveStoreFlags(flags, context);
+  const store = await storeOf(resolved, context);
+  const serverToken = await serverTokenOf(flags.serverTokenFile, store.store, context);
   const server = await startServer({
-    home: berthHome(context).directory,
-    ...(await storeOf(flags, context)),
+    home: home.directory,
+    ...store,
+    ...(serverToken === undefined ? {} : { serverToken }),
+    ...(flags.advertiseAddress === undefined ? {} : { advertiseAddress: flags.advertiseAddress }),
     host: flags.host,
     port: portOf('--port', flags.port),
     agentPort: portOf('--agent-port', flags.agentPort),
@@ -33,6 +41,7 @@ export async function runServer(flags: ServerFlags, context: VerbContext): Promi
     clock: context.clock,
     log,
   });
+  await rememberStore(home, resolved);
   const stop = (): void => void server.stop().catch(() => undefined);
   context.signal.addEventListener('abort', stop, { once: true });
   if (context.signal.aborted) stop();

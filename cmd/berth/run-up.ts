@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isRunning, recordOf } from '#base/process-record';
 import { connect } from '#cli/connection';
 import { type BerthHome, berthHome } from '#cli/home';
@@ -16,7 +16,7 @@ import { awaitNode, awaitServer } from './await-cluster.ts';
 import { portOf } from './flags.ts';
 import { environmentOf, keepRunning, lastLines, mainScript, stopGrace } from './keep-running.ts';
 import { checkPorts, checkUser } from './machine-checks.ts';
-import { type StoreFlags, storeArguments, storeOf } from './store-flags.ts';
+import { type ResolvedStoreFlags, resolveStoreFlags, type StoreFlags, serverTokenOf, storeArguments, storeOf } from './store-flags.ts';
 
 export interface UpFlags extends StoreFlags {
   readonly detach?: boolean;
@@ -24,12 +24,16 @@ export interface UpFlags extends StoreFlags {
   readonly agentPort: string;
   readonly clusterCidr: string;
   readonly serviceCidr: string;
+  readonly serverTokenFile?: string;
   readonly nodeName?: string;
   readonly containerd?: string;
   readonly logLevel: string;
 }
 
-export async function runUp(flags: UpFlags, context: VerbContext): Promise<number> {
+type ResolvedUpFlags = UpFlags & ResolvedStoreFlags;
+
+export async function runUp(given: UpFlags, context: VerbContext): Promise<number> {
+  const flags = { ...given, ...(await resolveStoreFlags(given, context)) };
   const home = berthHome(context);
   const ports = [
     { flag: '--port', port: portOf('--port', flags.port) },
@@ -45,14 +49,15 @@ export async function runUp(flags: UpFlags, context: VerbContext): Promise<numbe
     context.stdout.write(`Berth runs on this machine already, with its state in ${home.directory}.\n`);
     return exitCodes.ok;
   }
-  await storeOf(flags, context);
+  const { store } = await storeOf(flags, context);
+  await serverTokenOf(flags.serverTokenFile, store, context);
   if ((await findProcess(home.run, 'server')) === undefined) await checkPorts(ports);
   await mkdir(home.logs, { recursive: true, mode: 0o700 });
   return flags.detach ? await detach(home, flags, context) : await supervise(home, flags, context);
 }
 
 /** In this process, until it is interrupted. */
-async function supervise(home: BerthHome, flags: UpFlags, context: VerbContext): Promise<number> {
+async function supervise(home: BerthHome, flags: ResolvedUpFlags, context: VerbContext): Promise<number> {
   await recordProcess(home.run, 'up', process.pid);
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
@@ -96,7 +101,7 @@ async function supervise(home: BerthHome, flags: UpFlags, context: VerbContext):
 }
 
 /** In a process of its own, which is left running once all is well, and ended where that does not come about. */
-async function detach(home: BerthHome, flags: UpFlags, context: VerbContext): Promise<number> {
+async function detach(home: BerthHome, flags: ResolvedUpFlags, context: VerbContext): Promise<number> {
   const path = join(home.logs, 'up.log');
   const log = await open(path, 'a', 0o600);
   const from = (await log.stat()).size;
@@ -141,14 +146,15 @@ function endOf(child: ChildProcess): Promise<void> {
   });
 }
 
-function upArguments(flags: UpFlags, context: VerbContext): string[] {
+function upArguments(flags: ResolvedUpFlags, context: VerbContext): string[] {
   return [...serverArguments(flags, context).slice(1), ...nodeArguments(flags)];
 }
 
-function serverArguments(flags: UpFlags, context: VerbContext): string[] {
+function serverArguments(flags: ResolvedUpFlags, context: VerbContext): string[] {
   return [
     'server',
-    ...storeArguments(flags, context),
+    ...storeArguments(flags),
+    ...(flags.serverTokenFile === undefined ? [] : ['--server-token-file', resolve(context.workingDirectory, flags.serverTokenFile)]),
     ...['--port', flags.port],
     ...['--agent-port', flags.agentPort],
     ...['--cluster-cidr', flags.clusterCidr],
@@ -157,14 +163,14 @@ function serverArguments(flags: UpFlags, context: VerbContext): string[] {
   ];
 }
 
-function nodeArguments(flags: UpFlags): string[] {
+function nodeArguments(flags: ResolvedUpFlags): string[] {
   return [
     ...(flags.nodeName === undefined ? [] : ['--node-name', flags.nodeName]),
     ...(flags.containerd === undefined ? [] : ['--containerd', flags.containerd]),
   ];
 }
 
-async function agentArguments(home: BerthHome, context: VerbContext, flags: UpFlags): Promise<readonly string[]> {
+async function agentArguments(home: BerthHome, context: VerbContext, flags: ResolvedUpFlags): Promise<readonly string[]> {
   const options = ['agent', '--server', `127.0.0.1:${flags.agentPort}`, '--log-level', flags.logLevel, ...nodeArguments(flags)];
   if (existsSync(join(home.agent, 'node.crt'))) return options;
   const tokenFile = join(home.run, 'join-token');

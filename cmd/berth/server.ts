@@ -11,6 +11,11 @@ export const serverVerb: Verb = {
       .option('--cluster-cidr <range>', 'addresses of pods', '10.42.0.0/16')
       .option('--service-cidr <range>', 'addresses of services', '10.43.0.0/16')
       .option('--tls-san <name...>', "further names or addresses in the server's certificate", [])
+      .option(
+        '--advertise-address <address>',
+        'where pods, agents and other servers reach this one (default: --host, or its first address)',
+      )
+      .option('--server-token-file <file>', "to join servers over one etcd: a copy of another's $BERTH_HOME/server-token")
       .option('--log-level <level>', 'error, warn, info or debug', 'warn')
       .action((flags: ServerFlags) =>
         run(async (context) => {

@@ -10,6 +10,7 @@ export const upVerb: Verb = {
       .option('--agent-port <port>', 'the port that agents dial', '6444')
       .option('--cluster-cidr <range>', 'addresses of pods', '10.42.0.0/16')
       .option('--service-cidr <range>', 'addresses of services', '10.43.0.0/16')
+      .option('--server-token-file <file>', "to join servers over one etcd: a copy of another's $BERTH_HOME/server-token")
       .option('--node-name <name>', "this node's name (default: this machine's hostname)")
       .option('--containerd <socket>', "use this containerd instead of one of Berth's own")
       .option('--log-level <level>', 'error, warn, info or debug', 'warn')

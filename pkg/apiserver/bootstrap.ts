@@ -70,13 +70,14 @@ async function ensure<T extends KubernetesObject>(client: Client, resource: Reso
 
 /**
  * Says where the servers are: the endpoints of the Service, which has no selector, for nobody but the servers know. One EndpointSlice for each port that
- * they listen on, which is mostly one. A server that listens on the loopback address alone is no endpoint: no pod could reach it.
+ * they listen on, which is mostly one. A server on a machine without a network has no address for pods. A server that listens on the loopback address alone is no endpoint: no pod could reach it.
  */
 export async function publishServers(client: Client, all: readonly ServerAddress[]): Promise<void> {
   const servers = all.filter(({ address }) => !address.startsWith('127.'));
+  const reachable = servers.filter(({ address }) => !address.startsWith('127.'));
   const ports = [...new Set(servers.map(({ port }) => port))].toSorted((a, b) => a - b);
   const wanted = ports.map((port, index): Draft<EndpointSlice> & { metadata: { name: string; namespace: string } } => {
-    const addresses = [...new Set(servers.filter((server) => server.port === port).map(({ address }) => address))].toSorted();
+    const addresses = [...new Set(reachable.filter((server) => server.port === port).map(({ address }) => address))].toSorted();
     return {
       metadata: {
         name: index === 0 ? 'kubernetes' : `kubernetes-${port}`,

@@ -82,6 +82,8 @@ export interface Dispatcher extends Runnable {
   readonly connector: NodeConnector;
   /** Opens the agents' port and gives it. Throws when it is taken. */
   listen(): Promise<number>;
+  /** Closes the agents' port, where it is not run after all. */
+  abandon(): void;
   /** A new certificate for the agents' port; connections that are open stay. */
   replaceCertificate(pair: ServingPair): void;
   /** Nodes that are connected. */
@@ -198,6 +200,10 @@ class AgentDispatcher implements Dispatcher {
     });
     this.#listening = true;
     return bound;
+  }
+
+  abandon(): void {
+    this.#server.forceShutdown();
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -51,6 +51,8 @@ export interface Components {
   readonly connector: NodeConnector;
   /** Opens the agents' port, if there is one, and gives it. */
   listen(): Promise<number | undefined>;
+  /** Closes the agents' port, where the parts are not run after all. */
+  abandon(): void;
   /** Shows another certificate to agents that connect from now on. */
   setCertificate(pair: KeyPair): void;
 }
@@ -107,7 +109,13 @@ export async function createComponents(options: ComponentsOptions): Promise<Comp
     });
   }
   if (enabled.dispatcher === false) {
-    return { parts, connector: unconnected, listen: () => Promise.resolve(undefined), setCertificate: () => undefined };
+    return {
+      parts,
+      connector: unconnected,
+      listen: () => Promise.resolve(undefined),
+      abandon: () => undefined,
+      setCertificate: () => undefined,
+    };
   }
   const { createDispatcher } = await import('#dispatcher/dispatcher');
   const { pki, incarnation, host, clusterCidr, serviceCidr, domain } = options;
@@ -133,6 +141,7 @@ export async function createComponents(options: ComponentsOptions): Promise<Comp
     parts: [...parts, dispatcher],
     connector: dispatcher.connector,
     listen: () => dispatcher.listen(),
+    abandon: () => dispatcher.abandon(),
     setCertificate: (pair) => dispatcher.replaceCertificate(pair),
   };
 }

@@ -44,7 +44,7 @@ import { Store } from '#storage/store';
 import { openStore } from '#storage/transfer';
 import { WatchCache } from '#storage/watch-cache';
 import { openSharedPki } from './cluster-keys.ts';
-import { createComponents, type ServerComponents } from './components.ts';
+import { type Components, createComponents, type ServerComponents } from './components.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
 import { joinServers } from './servers.ts';
 import { firstAddressOf } from './service-address.ts';
@@ -173,6 +173,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 
   let api: ApiServer | undefined;
+  let agents: Components | undefined;
   try {
     await Promise.race([cache.ready(), caching]);
     const components = await createComponents({
@@ -193,6 +194,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       incarnation: backend.incarnation,
       openedAt: cache.revision,
     });
+    agents = components;
     connector = components.connector;
     const ping: HealthCheck = { name: 'ping', check: () => undefined };
     const storage: HealthCheck = { name: 'storage', check: async () => void (await backend.revision()) };
@@ -222,10 +224,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const { port } = await face.listen();
     api = face;
     const agentPort = await components.listen();
-    const address = options.advertiseAddress ?? namedHost(options.host)[0] ?? firstOwnAddress();
+    const dialled = options.advertiseAddress ?? namedHost(options.host)[0] ?? firstOwnAddress();
+    // Pods are never on this machine's loopback.
+    const address = isLoopback(dialled) ? firstOwnAddress() : dialled;
     await bootstrap(component('system:berth:bootstrap'), { serviceAddress, server: { address, port } });
     if (together === undefined) await publishServers(component('system:berth:bootstrap'), [{ address, port }]);
-    else await together.enter({ address, port, agents: agentPort === undefined ? undefined : `${authority(address)}:${agentPort}` });
+    else await together.enter({ address, port, agents: agentPort === undefined ? undefined : `${authority(dialled)}:${agentPort}` });
     bootstrapped = true;
     const reached = namedHost(options.host)[0] ?? '127.0.0.1';
     const url = `https://${authority(reached)}:${port}`;
@@ -264,6 +268,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       },
     };
   } catch (error) {
+    agents?.abandon();
     await api?.close();
     await close();
     throw error;
@@ -293,6 +298,10 @@ async function openBackend({ store, home, etcd, clock = systemClock, log = silen
 
 function connectionFor(server: string, authority: CertificateAuthority, admin: KeyPair): ConnectionOptions {
   return { server, certificateAuthority: authority.certificatePem, clientCertificate: admin.certificate, clientKey: admin.privateKey };
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || address.startsWith('127.');
 }
 
 /** An address as it stands before a port. */

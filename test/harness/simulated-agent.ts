@@ -67,7 +67,10 @@ const noNetwork = (): Network => ({
 });
 
 /** `lifetime` in milliseconds. */
-export async function makeJoinToken(server: RunningServer, lifetime = 600_000): Promise<string> {
+export async function makeJoinToken(
+  server: { client(): Client; readonly authority: Pick<RunningServer['authority'], 'certificatePem'> },
+  lifetime = 600_000,
+): Promise<string> {
   const { id, secret } = generateTokenParts();
   await server.client().create(secrets, {
     metadata: { name: `bootstrap-token-${id}`, namespace: 'kube-system' },
