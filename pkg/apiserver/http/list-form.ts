@@ -89,7 +89,8 @@ function namesItems({ group }: { readonly group: string }): boolean {
   return group.includes('.') && !group.endsWith('.k8s.io');
 }
 
-function withoutType({ apiVersion: _, kind: __, ...rest }: KubernetesObject): object {
+function withoutType(object: KubernetesObject): object {
+  const { apiVersion: _, kind: __, ...rest } = object;
   return rest;
 }
 

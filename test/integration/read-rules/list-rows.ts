@@ -1,14 +1,12 @@
 /** What Kubernetes' rules say of lists and gets: the query, and what must come of it. */
 
-/**
- * The revisions that queries may name, in braces. `middle`: a, b and c are there. `now`: after d and e were made, b deleted, c changed, and something done
- * elsewhere. `future`: one that is not there yet.
- */
-export type Moment = 'middle' | 'now' | 'future';
-
 /** The code, reason and message of a Status. */
 export type Refusal = readonly [code: number, reason: string, message: string | RegExp];
 
+/**
+ * Queries may name revisions in braces. `middle`: a, b and c are there. `now`: after d and e were made, b deleted, c changed, and something done elsewhere.
+ * `future`: one that is not there yet.
+ */
 export interface ListRow {
   readonly query: string;
   /** Names, in order. */
