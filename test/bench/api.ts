@@ -1,139 +1,122 @@
-/** The API over TLS, from outside its process, on the embedded store: durable creates from 64 connections, and a long list. */
-
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { type ClientHttp2Session, connect } from 'node:http2';
+/**
+ * The API over TLS, on both stores: creates, updates and gets with 64 connections, protobuf against JSON, HTTP/1.1 against HTTP/2, and two servers over
+ * one etcd against one. Server and load are processes of their own; on two cores the load takes up to one of them, so that beside each rate stands what a
+ * request costs the server: of its main thread, which is what bounds it, and how many a second a whole core of all its threads would serve.
+ */
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ConnectionOptions, connectionOf, loadKubeconfig } from '#client/kubeconfig';
-import { repository } from '../harness/cluster.ts';
-import { percentile, type Row } from './bench.ts';
+import type { Row } from './bench.ts';
+import { type BenchServer, type BenchStore, benchStores, makeStore, type StoreHome, startBenchServer } from './bench-server.ts';
+import { type LoadJob, type LoadResult, runLoad } from './load.ts';
 
 export const name = 'api';
 
 const connections = 64;
-const pods = 10_000;
+const count = 10_000;
+const warmUp = 5_000;
+const lists = 12;
+const aims: Readonly<Record<BenchStore, Readonly<Partial<Record<LoadJob['verb'], number>>>>> = {
+  sqlite: { create: 6000 },
+  etcd: { create: 2500 },
+};
 
 export async function run(): Promise<readonly Row[]> {
-  const home = mkdtempSync(join(tmpdir(), 'berth-bench-'));
-  const child = spawn(process.execPath, [join(repository, 'dist/cmd/berth/main.js'), 'server', '--port', '0', '--agent-port', '0'], {
-    env: { ...process.env, BERTH_HOME: home },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  try {
-    await new Promise((resolve) => child.stdout.once('data', resolve));
-    const connection = await connectionOf(await loadKubeconfig([join(home, 'kubeconfig')]));
-    return [...(await measureCreates(connection)), ...(await measureList(connection))];
-  } finally {
-    child.kill('SIGTERM');
-    await ended;
-    rmSync(home, { recursive: true, force: true });
+  const rows: Row[] = [];
+  for (const store of benchStores()) {
+    const home = await makeStore(store);
+    try {
+      const server = await startBenchServer(home);
+      const load = (job: Partial<LoadJob>): Promise<LoadResult> => loadOn([server], job);
+      rows.push(...(await measureVerbs(store, load)), ...(await measureForms(store, load)));
+      if (home.etcd !== undefined) rows.push(...(await measureTwo(home, server)));
+      await server.stop();
+    } finally {
+      await home.remove();
+    }
   }
+  return rows;
 }
 
-async function measureCreates(connection: ConnectionOptions): Promise<readonly Row[]> {
-  const sessions = Array.from({ length: connections }, () => open(connection));
-  const latencies: number[] = [];
-  let next = 0;
-  const start = performance.now();
-  await Promise.all(
-    sessions.map(async (session) => {
-      while (next < pods) {
-        const index = next++;
-        const from = performance.now();
-        const { code, body } = await send(session, 'POST', '/api/v1/namespaces/default/pods', JSON.stringify(podOf(index)));
-        if (code !== 201) throw new Error(`a create was answered ${code}: ${body.toString()}`);
-        latencies.push(performance.now() - from);
-      }
-    }),
-  );
-  const seconds = (performance.now() - start) / 1000;
-  for (const session of sessions) session.close();
-  return [
-    { name: `durable creates of pods, ${connections} connections`, value: pods / seconds, unit: '1/s', aim: 4000 },
-    { name: 'the same, 99th percentile', value: percentile(latencies, 0.99), unit: 'ms' },
-  ];
-}
+type Load = (job: Partial<LoadJob>) => Promise<LoadResult>;
 
-/** While the list is made and sent, another connection asks for something small again and again: its longest wait is the stall that others feel. */
-async function measureList(connection: ConnectionOptions): Promise<readonly Row[]> {
-  const [lister, prober] = [open(connection), open(connection)];
-  const times: number[] = [];
-  let stall = 0;
-  for (let round = 0; round < 5; round++) {
-    let listing = true;
-    const probing = (async () => {
-      while (listing) {
-        const from = performance.now();
-        await send(prober, 'GET', '/livez');
-        stall = Math.max(stall, performance.now() - from);
-      }
-    })();
-    const from = performance.now();
-    const { body } = await send(lister, 'GET', '/api/v1/pods');
-    times.push(performance.now() - from);
-    listing = false;
-    await probing;
-    const count = (JSON.parse(body.toString()) as { items: unknown[] }).items.length;
-    if (count < pods) throw new Error(`the list has ${count} pods`);
-  }
-  lister.close();
-  prober.close();
-  return [
-    { name: `list of ${pods} pods, median`, value: percentile(times, 0.5), unit: 'ms', aim: 50 },
-    { name: 'longest wait of another request meanwhile', value: stall, unit: 'ms', aim: 25 },
-  ];
-}
-
-function podOf(index: number): object {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: `pod-${index}`, labels: { app: `app-${index % 50}` } },
-    // Nobody's to place: what is measured is the API alone.
-    spec: {
-      schedulerName: 'nobody',
-      containers: [
-        {
-          name: 'main',
-          image: 'berth.local/none:1',
-          env: [{ name: 'INDEX', value: String(index) }],
-          resources: { requests: { cpu: '10m', memory: '16Mi' } },
-        },
-      ],
+function loadOn(servers: readonly BenchServer[], job: Partial<LoadJob>): Promise<LoadResult> {
+  return runLoad(
+    {
+      servers: servers.map(({ connection }) => connection),
+      connections,
+      protocol: 'h2',
+      encoding: 'json',
+      verb: 'create',
+      resource: 'pods',
+      prefix: 'json',
+      count,
+      warmUp,
+      ...job,
     },
+    servers.map(({ pid }) => pid),
+  );
+}
+
+async function measureVerbs(store: BenchStore, load: Load): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const resource of ['pods', 'configmaps'] as const) {
+    for (const verb of ['create', 'update', 'get'] as const) {
+      const result = await load({ resource, verb });
+      const aim = resource === 'pods' ? aims[store][verb] : undefined;
+      rows.push(
+        {
+          name: `${store}: ${verb}s of ${resource}, ${connections} connections`,
+          value: result.rate,
+          unit: '1/s',
+          ...(aim === undefined ? {} : { aim }),
+        },
+        { name: '... 99th percentile', value: result.p99, unit: 'ms' },
+        { name: "... CPU of the server's main thread for each", value: result.mainCpu, unit: 'us' },
+        { name: '... for each second of CPU of all its threads', value: 1_000_000 / result.allCpu, unit: '1/s' },
+      );
+    }
+  }
+  return rows;
+}
+
+/** By CPU, which says more than the rate where the load needs some of it too. */
+async function measureForms(store: BenchStore, load: Load): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  const compare = async (what: string, job: Partial<LoadJob>, other: Partial<LoadJob>, against: string): Promise<void> => {
+    const one = await load(job);
+    const two = await load({ ...job, ...other });
+    rows.push({ name: `${store}: ${what}, ${against}, CPU`, value: two.allCpu / one.allCpu, unit: 'x' });
   };
+  const protobuf = { encoding: 'protobuf', prefix: 'protobuf' } as const;
+  await compare('creates of pods', { prefix: 'again' }, protobuf, 'protobuf against JSON');
+  await compare('gets of pods', { verb: 'get' }, protobuf, 'protobuf against JSON');
+  const listing = { verb: 'list', connections: 2, count: lists, warmUp: 2 } as const;
+  await compare('lists of all pods', listing, { encoding: 'protobuf' }, 'protobuf against JSON');
+  await compare('creates of pods', { prefix: 'third' }, { protocol: 'http/1.1', prefix: 'fourth' }, 'HTTP/1.1 against HTTP/2');
+  await compare('gets of pods', { verb: 'get' }, { protocol: 'http/1.1' }, 'HTTP/1.1 against HTTP/2');
+  return rows;
 }
 
-/** With windows as wide as those of Go's clients: Node's own would make a long list wait for them. */
-function open(connection: ConnectionOptions): ClientHttp2Session {
-  const session = connect(connection.server, {
-    ca: connection.certificateAuthority,
-    cert: connection.clientCertificate,
-    key: connection.clientKey,
-    settings: { initialWindowSize: 4 << 20 },
-  });
-  session.once('connect', () => session.setLocalWindowSize(1 << 30));
-  return session;
-}
-
-function send(
-  session: ClientHttp2Session,
-  method: string,
-  path: string,
-  body?: string,
-): Promise<{ readonly code: number; readonly body: Buffer }> {
-  return new Promise((resolve, reject) => {
-    const stream = session.request({ ':method': method, ':path': path, 'content-type': 'application/json', accept: 'application/json' });
-    let code = 0;
-    const chunks: Buffer[] = [];
-    stream.on('response', (headers) => {
-      code = headers[':status'] ?? 0;
-    });
-    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.on('end', () => resolve({ code, body: Buffer.concat(chunks) }));
-    stream.on('error', reject);
-    stream.end(body);
-  });
+/** Clients alternate between the servers: half of the connections are to each. */
+async function measureTwo(home: StoreHome, first: BenchServer): Promise<readonly Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
+  cpSync(join(home.home, 'pki'), join(folder, 'pki'), { recursive: true });
+  const second = await startBenchServer({ ...home, home: folder });
+  try {
+    const rows: Row[] = [];
+    for (const verb of ['create', 'get'] as const) {
+      const one = await loadOn([first], { verb, prefix: 'one' });
+      const two = await loadOn([first, second], { verb, prefix: verb === 'create' ? 'two' : 'one' });
+      rows.push(
+        { name: `two servers over one etcd: ${verb}s of pods, ${connections} connections`, value: two.rate, unit: '1/s' },
+        { name: '... against one server', value: two.rate / one.rate, unit: 'x' },
+        { name: "... CPU of both servers' main threads for each", value: two.mainCpu, unit: 'us' },
+      );
+    }
+    return rows;
+  } finally {
+    await second.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
