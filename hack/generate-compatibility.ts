@@ -1,5 +1,8 @@
-/** Writes docs/compatibility.md from the tables that the server and the Compose loader go by. Run from the repository's root. */
-import { writeFileSync } from 'node:fs';
+/**
+ * Writes docs/compatibility.md from the tables that the server and the Compose loader go by, and from what real kubectls were seen to do
+ * (test/e2e/kubectl-matrix). Run from the repository's root.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { renderCompatibility } from '../pkg/api/compatibility.ts';
 import { kinds } from '../pkg/api/kinds/index.ts';
 import { renderComposeCompatibility } from '../pkg/compose/compatibility.ts';
@@ -10,4 +13,28 @@ Written by hack/generate-compatibility.ts from the tables in the code; do not ed
 or warned of where that is harmless.
 `;
 
-writeFileSync('docs/compatibility.md', [opening, renderCompatibility(kinds), renderComposeCompatibility()].join('\n'));
+interface KubectlRow {
+  readonly command: string;
+  readonly does: string;
+  readonly outcomes: Readonly<Record<string, 'passed' | 'failed' | 'absent'>>;
+}
+
+const signs = { passed: '✓', failed: '✗', absent: '–' } as const;
+
+function renderKubectl(rows: readonly KubectlRow[]): string {
+  const versions = Object.keys(rows[0]?.outcomes ?? {});
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const inCell = (text: string): string => text.replaceAll('|', '\\|');
+  return `## kubectl
+
+What was run, with the real kubectl of each version on a real cluster, and what it did: ✓ as it should, ✗ not, – this version does not have it. It is kept by
+test/e2e/kubectl-matrix.test.ts, which runs it, and fails where it sees anything else.
+
+${line(['Command', 'What it must print or change', ...versions])}
+${line(['---', '---', ...versions.map(() => ':-:')])}
+${rows.map(({ command, does, outcomes }) => line([`\`${inCell(command)}\``, inCell(does), ...versions.map((version) => signs[outcomes[version] ?? 'absent'])])).join('\n')}
+`;
+}
+
+const rows = JSON.parse(readFileSync('test/e2e/kubectl-matrix/results.json', 'utf8')) as KubectlRow[];
+writeFileSync('docs/compatibility.md', [opening, renderCompatibility(kinds), renderKubectl(rows), renderComposeCompatibility()].join('\n'));

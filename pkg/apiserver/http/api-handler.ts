@@ -90,10 +90,10 @@ export class ApiHandler {
       const labels = { verb: 'CONNECT', group: '', version: 'v1', resource: 'pods', subresource: stream, scope: 'resource', dryRun: false };
       const seat = await flowControl.seatFor(user, gone.signal);
       const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
-      const node = await podStreams.open(request, user, path, query, gone.signal).finally(() => seat.leave());
+      const opened = await podStreams.open(request, user, path, query, gone.signal).finally(() => seat.leave());
       const end = metrics.beginLongRunning(labels);
       try {
-        await podStreams.handOver(request, socket, head, node);
+        await opened.join(socket, head);
       } finally {
         end();
         metrics.finished(labels, 101, undefined);

@@ -232,18 +232,29 @@ describe('exec', () => {
     expect(played!.stream.destroyed).toBe(true);
   });
 
-  test('over WebSocket is taken with protocols that runtimes speak, and otherwise answered so that clients fall back', async () => {
+  test('over WebSocket is taken with the first protocol that is known, and refused without any', async () => {
     const webSocket = (protocols: string): string[] => [
       'Upgrade: websocket',
       'Sec-WebSocket-Version: 13',
+      `Sec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}`,
       `Sec-WebSocket-Protocol: ${protocols}`,
     ];
-    const old = await upgrade(path, webSocket('v5.channel.k8s.io, v4.channel.k8s.io'), { method: 'GET' });
-    expect(old.head).toMatch(/^HTTP\/1\.1 101 /);
-    old.socket.destroy();
-    const { head } = await upgrade(path, webSocket('v5.channel.k8s.io'), { method: 'GET' });
+    const newer = await upgrade(path, webSocket('v5.channel.k8s.io, v4.channel.k8s.io'), { method: 'GET' });
+    expect(newer.head).toMatch(/^HTTP\/1\.1 101 [\s\S]*Sec-WebSocket-Protocol: v5\.channel\.k8s\.io\r\n/);
+    expect(Buffer.concat(played!.received).toString('latin1')).toMatch(
+      /^POST [\s\S]*Upgrade: SPDY\/3\.1[\s\S]*X-Stream-Protocol-Version: v4\.channel\.k8s\.io/,
+    );
+    newer.socket.destroy();
+    const token = `base64url.bearer.authorization.k8s.io.${Buffer.from('a token').toString('base64url')}`;
+    const older = await upgrade(path, webSocket('v4.channel.k8s.io, v5.channel.k8s.io'), { method: 'GET' });
+    expect(older.head).toMatch(/^HTTP\/1\.1 101 /);
+    expect(Buffer.concat(played!.received).toString()).toContain('Sec-WebSocket-Protocol: v4.channel.k8s.io, v5.channel.k8s.io\r\n');
+    older.socket.destroy();
+    const { head } = await upgrade(path, webSocket('v9.channel.k8s.io'), { method: 'GET' });
     expect(head).toMatch(/^HTTP\/1\.1 400 /);
     expect(head).toContain('"kind":"Status"');
+    // No token is known here, but this is where one would be.
+    expect((await upgrade(path, webSocket(`${token}, v4.channel.k8s.io`), { method: 'GET' })).head).toMatch(/^HTTP\/1\.1 401 /);
   });
 
   test.each([

@@ -7,14 +7,15 @@ import type { KubernetesObject } from '#api/object';
 import type { Pod } from '#api/shapes/types/core-v1';
 import type { Clock } from '#base/clock';
 import { StatusError } from '#base/errors';
-import type { NodeConnector, StreamTarget } from '#client/node-connector';
+import type { AttachTarget, ExecTarget, NodeConnector, PortForwardTarget } from '#client/node-connector';
 import { type Authorizer, mustBeAllowed } from '../authorization/authorizer.ts';
 import type { UserInfo } from '../request-context.ts';
 import type { Exchange } from './exchange.ts';
 import type { ResourcePath } from './path.ts';
 import { breakOff, pipeTo, sendBytes } from './reply.ts';
+import { convert, convertedProtocols } from './stream-conversion.ts';
 import { attachStream, execStream, logStream, portForwardStream } from './stream-targets.ts';
-import { checkUpgrade, tunnel, upgradeRequestBytes } from './upgrade.ts';
+import { isConverted, tunnel, upgradeRequestBytes } from './upgrade.ts';
 
 /** Subresources of pods that are streams. */
 export type PodStream = 'log' | 'exec' | 'attach' | 'portforward';
@@ -27,6 +28,12 @@ export interface PodStreamsOptions {
   /** The pod as the server itself sees it. Throws `NotFound`. */
   readonly getPod: (namespace: string, name: string) => Promise<KubernetesObject>;
   readonly clock: Clock;
+}
+
+/** The node's end of a stream. */
+interface OpenedStream {
+  /** Hands the client's connection over to it; resolves when both are closed. */
+  join(client: Duplex, head: Buffer): Promise<void>;
 }
 
 /** Which stream a path opens; undefined when it is none. */
@@ -72,18 +79,25 @@ export class PodStreams {
   }
 
   /** Checks an upgrade request and opens the node's end. Nothing is written to the client before this has resolved. */
-  async open(request: IncomingMessage, user: UserInfo, path: ResourcePath, query: URLSearchParams, signal: AbortSignal): Promise<Duplex> {
+  async open(
+    request: IncomingMessage,
+    user: UserInfo,
+    path: ResourcePath,
+    query: URLSearchParams,
+    signal: AbortSignal,
+  ): Promise<OpenedStream> {
     const pod = await this.#pod(user, request.method === 'POST' ? 'create' : 'get', path);
-    checkUpgrade(request);
     const { nodeName, target } = targetOf(pod, path, query);
-    return this.#options.connector.connect(nodeName, target, signal);
-  }
-
-  /** Hands the connection over to the node's end. Resolves when both are closed. */
-  async handOver(request: IncomingMessage, client: Duplex, head: Buffer, node: Duplex): Promise<void> {
-    node.write(upgradeRequestBytes(request));
-    if (head.length > 0) node.write(head);
-    await tunnel(client, node);
+    const converted = isConverted(request, convertedProtocols[target.type]);
+    const node = await this.#options.connector.connect(nodeName, target, signal);
+    if (converted) return { join: await convert(request, node, target) };
+    return {
+      join: async (client, head) => {
+        node.write(upgradeRequestBytes(request));
+        if (head.length > 0) node.write(head);
+        await tunnel(client, node);
+      },
+    };
   }
 
   async #pod(user: UserInfo, verb: string, path: ResourcePath): Promise<Pod> {
@@ -102,7 +116,9 @@ export class PodStreams {
   }
 }
 
-function targetOf(pod: Pod, path: ResourcePath, query: URLSearchParams): { readonly nodeName: string; readonly target: StreamTarget } {
+type PodTarget = ExecTarget | AttachTarget | PortForwardTarget;
+
+function targetOf(pod: Pod, path: ResourcePath, query: URLSearchParams): { readonly nodeName: string; readonly target: PodTarget } {
   switch (path.subresource ?? '') {
     case 'exec':
       return execStream(pod, query);

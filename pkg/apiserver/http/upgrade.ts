@@ -1,6 +1,7 @@
 /**
  * Streams that take over the connection (exec, attach, port-forward): the client's own upgrade request is handed to the node
- * as it came, and from then on bytes pass both ways untouched. Until then every refusal is a Status over HTTP/1.1.
+ * as it came, and from then on bytes pass both ways untouched, unless the client's protocol is one that runtimes do not speak (stream-conversion.ts). Until
+ * then every refusal is a Status over HTTP/1.1.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -13,22 +14,24 @@ const webSocketProtocols = new Set(['v4.channel.k8s.io', 'channel.k8s.io', 'v4.b
 const withheld = new Set(['authorization', 'cookie']);
 
 /**
- * Throws `BadRequest` for an upgrade that no runtime can speak, of which clients fall back by themselves: kubectl's newer
- * WebSocket protocols (`v5.channel.k8s.io`, `SPDY/3.1+portforward.k8s.io`) to SPDY.
+ * Whether the first protocol that the client offers and that is supported is the `converted` one; else the runtime speaks for itself. Throws `BadRequest` for
+ * an upgrade that is neither.
  */
-export function checkUpgrade(request: IncomingMessage): void {
+export function isConverted(request: IncomingMessage, converted: string): boolean {
   const upgrade = (request.headers.upgrade ?? '').toLowerCase();
   if (upgrade === 'websocket') {
     const offered = offeredProtocols(request.headers['sec-websocket-protocol'] ?? '');
-    if (offered.some((protocol) => webSocketProtocols.has(protocol))) return;
+    const chosen = offered.find((protocol) => protocol === converted || webSocketProtocols.has(protocol));
+    if (chosen !== undefined) return chosen === converted;
     throw new StatusError(
       'BadRequest',
-      `none of the offered WebSocket protocols is supported: ${offered.join(', ')}; use ${[...webSocketProtocols].join(', ')}, or SPDY/3.1`,
+      `none of the offered WebSocket protocols is supported: ${offered.join(', ')}; use ${[converted, ...webSocketProtocols].join(', ')}, or SPDY/3.1`,
     );
   }
   if (upgrade !== 'spdy/3.1') {
     throw new StatusError('BadRequest', `Upgrade request required: upgrade to SPDY/3.1 or websocket, not to ${JSON.stringify(upgrade)}`);
   }
+  return false;
 }
 
 /** Those of a `Sec-WebSocket-Protocol` header that are no credentials. */

@@ -32,6 +32,8 @@ export interface Row {
   readonly does: string;
   /** The first kubectl that has it. */
   readonly since?: string;
+  /** Whether it may fail or print less at first: figures of containers that have just started come a moment later. */
+  readonly patient?: boolean;
   /** What it changes is everyone's (a node): one version after the other. */
   readonly alone?: boolean;
   check(bench: Bench): Promise<void>;
@@ -65,6 +67,9 @@ export function prints(command: string, does: string, pattern: RegExp, more: Par
     does,
     ...more,
     check: async ({ run }) => {
+      if (more.patient === true) {
+        await eventually(`${command} prints ${pattern}`, async () => (pattern.test(await run(...words(command))) ? true : undefined));
+      }
       expect(await run(...words(command))).toMatch(pattern);
     },
   };
@@ -94,11 +99,13 @@ export async function during(
   args: readonly string[],
   ready: RegExp,
   use: (found: RegExpMatchArray) => Promise<void>,
+  env: NodeJS.ProcessEnv = {},
 ): Promise<void> {
   let output = '';
   let end: () => void = () => undefined;
   const ended = bench.kubectl.run(['-n', bench.namespace, ...args], {
     timeout: 60_000,
+    env,
     onStart: (child) => {
       end = () => void child.kill();
       for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
@@ -113,8 +120,13 @@ export async function during(
 }
 
 /** Says words to a kubectl that is attached to a process, which must answer `said WORD`; then ends its input, and with it the kubectl. */
-export async function talk({ kubectl, namespace }: Bench, args: readonly string[], spoken: readonly string[]): Promise<void> {
-  const child = spawn(kubectl.path, ['-n', namespace, ...args], { env: kubectl.env, timeout: 60_000 });
+export async function talk(
+  { kubectl, namespace }: Bench,
+  args: readonly string[],
+  spoken: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<void> {
+  const child = spawn(kubectl.path, ['-n', namespace, ...args], { env: { ...kubectl.env, ...env }, timeout: 60_000 });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
   const ended = once(child, 'close');

@@ -1,93 +1,9 @@
-/** What kubectl changes, waits for and removes. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** What kubectl sets, waits for and removes. */
 import { expect } from '@jest/globals';
 import { eventually } from '../../harness/commands.ts';
-import { configMap, deployment, field, file, type Row } from './bench.ts';
+import { deployment, field, type Row } from './bench.ts';
 
 export const changeRows: readonly Row[] = [
-  {
-    command: 'apply, apply --prune -l LABEL',
-    does: 'removes what is no longer among the files',
-    check: async (bench) => {
-      const [stays, goes] = ['stays', 'goes'].map((name) => file(bench, name, configMap(name, '1', { set: 'pruned' })));
-      await bench.run('apply', '-f', stays!, '-f', goes!);
-      expect(await bench.run('apply', '-f', stays!, '--prune', '-l', 'set=pruned', '--prune-allowlist=core/v1/ConfigMap')).toMatch(
-        /configmap\/stays unchanged\nconfigmap\/goes pruned/,
-      );
-      expect(await bench.run('get', 'configmaps', '-l', 'set=pruned', '-o', 'name')).toBe('configmap/stays\n');
-    },
-  },
-  {
-    command: 'kustomize DIR, apply -k DIR',
-    does: 'the built manifests; applies them',
-    check: async (bench) => {
-      const folder = join(bench.folder, 'kustomization');
-      mkdirSync(folder);
-      writeFileSync(join(folder, 'map.json'), JSON.stringify(configMap('map', 'k')));
-      writeFileSync(join(folder, 'kustomization.yaml'), 'namePrefix: built-\nresources: [map.json]\n');
-      expect(await bench.run('kustomize', folder)).toMatch(/name: built-map/);
-      expect(await bench.run('apply', '-k', folder)).toMatch(/configmap\/built-map created/);
-    },
-  },
-  {
-    command: 'replace, replace --force',
-    does: 'the new content; --force makes it anew',
-    check: async (bench) => {
-      const missing = file(bench, 'replaced', configMap('replaced', 'one'));
-      expect(await bench.attempt('replace', '-f', missing)).toMatch(/NotFound/);
-      await bench.run('create', '-f', missing);
-      const uid = await field(bench, 'configmap/replaced', '.metadata.uid');
-      expect(await bench.run('replace', '-f', file(bench, 'replacement', configMap('replaced', 'two')))).toMatch(/replaced/);
-      expect(await field(bench, 'configmap/replaced', '.data.key')).toBe('two');
-      expect(await field(bench, 'configmap/replaced', '.metadata.uid')).toBe(uid);
-      await bench.run('replace', '--force', '-f', missing);
-      expect(await field(bench, 'configmap/replaced', '.data.key')).toBe('one');
-      expect(await field(bench, 'configmap/replaced', '.metadata.uid')).not.toBe(uid);
-    },
-  },
-  {
-    command: 'annotate, annotate KEY-',
-    does: 'adds and removes an annotation',
-    check: async (bench) => {
-      expect(await bench.run('annotate', 'pod', 'solo', 'note=some words')).toMatch(/annotate/);
-      expect(await field(bench, 'pod/solo', '.metadata.annotations.note')).toBe('some words');
-      expect(await bench.attempt('annotate', 'pod', 'solo', 'note=other')).toMatch(/--overwrite is false/);
-      await bench.run('annotate', 'pod', 'solo', 'note-');
-      expect(await field(bench, 'pod/solo', '.metadata.annotations.note')).toBe('');
-    },
-  },
-
-  {
-    command: 'rollout history, --revision=N',
-    does: 'the revisions, and the pod template of one',
-    check: async (bench) => {
-      const name = await deployment(bench, 'storied', 0);
-      await bench.run('annotate', name, 'kubernetes.io/change-cause=first words');
-      await bench.run('set', 'env', name, 'A=B');
-      await eventually('the second revision', async () => (/^2 /m.test(await bench.run('rollout', 'history', name)) ? true : undefined));
-      expect(await bench.run('rollout', 'history', name, '--revision=1')).toMatch(/revision #1[\s\S]*Image:\s+berth\.local\/hello:1/);
-      expect(await bench.run('rollout', 'history', name, '--revision=2')).toMatch(/A:\s+B/);
-    },
-  },
-  {
-    command: 'rollout pause, rollout resume',
-    does: 'a paused deployment changes no pods',
-    check: async (bench) => {
-      const name = await deployment(bench, 'paused');
-      const sets = () => bench.run('get', 'replicasets', '-l', 'app=paused', '-o', 'name');
-      expect(await bench.run('rollout', 'pause', name)).toMatch(/paused/);
-      await bench.run('set', 'env', name, 'A=B');
-      await eventually('the change was seen', async () =>
-        (await field(bench, name, '.status.observedGeneration')) === (await field(bench, name, '.metadata.generation')) ? true : undefined,
-      );
-      expect((await sets()).trim().split('\n')).toHaveLength(1);
-      expect(await bench.run('rollout', 'resume', name)).toMatch(/resumed/);
-      await bench.run('rollout', 'status', name, '--timeout=60s');
-      expect((await sets()).trim().split('\n')).toHaveLength(2);
-      await bench.run('delete', name, '--wait=false');
-    },
-  },
   {
     command: 'set env|image|resources|serviceaccount',
     does: 'changes the pod template',
@@ -124,6 +40,20 @@ export const changeRows: readonly Row[] = [
     check: async ({ run, attempt }) => {
       expect(await run('wait', '--for=jsonpath={.status.phase}=Running', 'pod/solo', '--timeout=30s')).toMatch(/condition met/);
       expect(await attempt('wait', '--for=jsonpath={.status.phase}=Failed', 'pod/solo', '--timeout=1s')).toMatch(/timed out/);
+    },
+  },
+  {
+    command: 'wait --for=condition=Available|Ready, -l LABEL, --all',
+    does: 'ends when all that are chosen are so',
+    check: async ({ run, attempt }) => {
+      expect(await run('wait', '--for=condition=Available', 'deployment/web', '--timeout=30s')).toMatch(
+        /deployment\.apps\/web condition met/,
+      );
+      expect(await run('wait', '--for=condition=Ready', 'pods', '-l', 'app in (solo,web)', '--timeout=30s')).toMatch(
+        /pod\/solo condition met\npod\/web-\S+ condition met/,
+      );
+      expect(await run('wait', '--for=condition=Ready', 'nodes', '--all', '--timeout=30s')).toMatch(/condition met/);
+      expect(await attempt('wait', '--for=condition=Ready', 'pod/none', '--timeout=1s')).toMatch(/pods "none" not found/);
     },
   },
   {

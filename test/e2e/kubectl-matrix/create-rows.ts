@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
+import { runCommand } from '../../harness/commands.ts';
 import { deployment, field, image, type Row } from './bench.ts';
 
 export const createRows: readonly Row[] = [
@@ -48,13 +49,19 @@ export const createRows: readonly Row[] = [
   {
     command: 'create serviceaccount|role|rolebinding|clusterrole|clusterrolebinding',
     does: 'accounts and rules',
-    check: async ({ run, namespace }) => {
+    check: async (bench) => {
+      const { run, namespace } = bench;
       expect(await run('create', 'serviceaccount', 'robot')).toMatch(/serviceaccount\/robot created/);
       expect(await run('create', 'role', 'reader', '--verb=get,list', '--resource=pods')).toMatch(/role\S*\/reader created/);
       expect(await run('create', 'rolebinding', 'readers', '--role=reader', '--user=jane')).toMatch(/rolebinding\S*\/readers created/);
+      expect(JSON.parse(await field(bench, 'role/reader', '.rules'))).toEqual([
+        { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list'] },
+      ]);
+      expect(JSON.parse(await field(bench, 'rolebinding/readers', '.subjects'))).toMatchObject([{ kind: 'User', name: 'jane' }]);
       const name = `reader-${namespace}`;
       expect(await run('create', 'clusterrole', name, '--verb=get', '--resource=nodes')).toMatch(/clusterrole\S* created/);
       expect(await run('create', 'clusterrolebinding', name, `--clusterrole=${name}`, '--user=jane')).toMatch(/created/);
+      expect(await run('get', 'clusterrolebinding', name, '-o', 'wide')).toMatch(new RegExp(`ClusterRole/${name} +\\S+ +jane`));
       await run('delete', 'clusterrole,clusterrolebinding', name);
     },
   },
@@ -77,11 +84,14 @@ export const createRows: readonly Row[] = [
       expect(await run('create', 'ingress', 'door', '--rule=example.com/*=web:80')).toMatch(/door created/);
       expect(await run('create', 'poddisruptionbudget', 'steady', '--selector=app=none', '--min-available=1')).toMatch(/steady created/);
       expect(await run('create', 'quota', 'bound', '--hard=pods=100')).toMatch(/bound created/);
+      expect(await run('get', 'ingress,pdb,quota')).toMatch(/example\.com[\s\S]*steady +1 +N\/A[\s\S]*bound/);
       await run('delete', 'quota', 'bound');
       const name = `class-${namespace}`;
       expect(await run('create', 'priorityclass', name, '--value=10')).toMatch(/created/);
       await run('delete', 'priorityclass', name);
       expect(await run('create', 'namespace', name, '--dry-run=server', '-o', 'name')).toBe(`namespace/${name}\n`);
+      expect(await run('create', 'namespace', name)).toBe(`namespace/${name} created\n`);
+      await run('delete', 'namespace', name, '--wait=false');
     },
   },
   {
@@ -112,6 +122,20 @@ export const createRows: readonly Row[] = [
       );
       expect(output).toMatch(/brief words/);
       expect(await bench.attempt('get', 'pod', 'brief')).toMatch(/not found/);
+    },
+  },
+  {
+    command: 'run NAME --rm -it --restart=Never',
+    does: 'a terminal in a pod that is gone afterwards',
+    check: async ({ kubectl, namespace, attempt }) => {
+      const asked = "sh -c 'sleep 1; test -t 0 && echo it is a terminal'";
+      const command = `${kubectl.path} -n ${namespace} run shell --image=${image} --rm -it --restart=Never --command -- ${asked}`;
+      const terminal = await runCommand('script', ['-qec', command, '/dev/null'], {
+        env: { ...kubectl.env, TERM: 'xterm' },
+        timeout: 60_000,
+      });
+      expect(terminal.stdout).toContain('it is a terminal');
+      expect(await attempt('get', 'pod', 'shell')).toMatch(/not found/);
     },
   },
   {

@@ -1,28 +1,105 @@
 /** What takes over a connection, or stands between. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { eventually } from '../../harness/commands.ts';
-import { during, field, image, type Row, talk, text } from './bench.ts';
+import { type Bench, during, field, image, type Row, talk, text } from './bench.ts';
+
+const listen = 'while read -r line; do echo "said $line"; done';
 
 export const streamRows: readonly Row[] = [
+  ...[true, false].flatMap((overWebSockets): Row[] => {
+    const env = { KUBECTL_REMOTE_COMMAND_WEBSOCKETS: String(overWebSockets), KUBECTL_PORT_FORWARD_WEBSOCKETS: String(overWebSockets) };
+    const how = overWebSockets ? 'WebSocket' : 'SPDY';
+    const since = overWebSockets ? { since: '1.30' } : {};
+    const run = async ({ kubectl, namespace }: Bench, ...args: string[]): Promise<void> => {
+      const { code, stdout, stderr } = await kubectl.run(['-n', namespace, ...args], { env });
+      expect({ code, output: stdout + stderr }).toMatchObject({ code: 0 });
+    };
+    return [
+      {
+        command: `cp FILE POD:PATH, cp POD:PATH FILE (${how})`,
+        does: 'the same bytes there and back',
+        ...since,
+        check: async (bench) => {
+          const [there, back] = [join(bench.folder, `there-${how}`), join(bench.folder, `back-${how}`)];
+          const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7919) % 256));
+          writeFileSync(there, bytes);
+          await run(bench, 'cp', there, `solo:/tmp/copied-${how}`);
+          await run(bench, 'cp', `solo:/tmp/copied-${how}`, back);
+          expect(readFileSync(back).equals(bytes)).toBe(true);
+        },
+      },
+      {
+        command: `exec -i POD (${how})`,
+        does: 'its input, output and exit code',
+        ...since,
+        check: async ({ kubectl, namespace }) => {
+          const input = 'some text\n'.repeat(20_000);
+          const script = 'cat; echo said >&2; exit 7';
+          expect(await kubectl.run(['-n', namespace, 'exec', '-i', 'solo', '--', 'sh', '-c', script], { env, input })).toMatchObject({
+            code: 7,
+            stdout: input,
+            stderr: expect.stringContaining('said\n'),
+          });
+        },
+      },
+      {
+        command: `attach -i POD (${how})`,
+        does: 'what is typed reaches the process, what it prints comes back',
+        ...since,
+        check: async (bench) => {
+          await bench.run(
+            'run',
+            `listener-${how.toLowerCase()}`,
+            `--image=${image}`,
+            '-i',
+            '--restart=Never',
+            '--attach=false',
+            '--command',
+            '--',
+            'sh',
+            '-c',
+            listen,
+          );
+          await bench.run('wait', '--for=condition=Ready', `pod/listener-${how.toLowerCase()}`, '--timeout=60s');
+          await talk(bench, ['attach', '-i', `listener-${how.toLowerCase()}`], ['one', 'two'], env);
+          await bench.run('delete', 'pod', `listener-${how.toLowerCase()}`, '--grace-period=1', '--wait=false');
+        },
+      },
+      {
+        command: `port-forward POD :PORT (${how})`,
+        does: 'a local port that reaches the pod, by several connections',
+        ...since,
+        check: async (bench) => {
+          await during(
+            bench,
+            ['port-forward', 'pod/solo', ':8080'],
+            /127\.0\.0\.1:(\d+)/,
+            async ([, port]) => {
+              expect(await Promise.all(Array.from({ length: 5 }, () => text(`http://127.0.0.1:${port}/`)))).toEqual(
+                Array(5).fill('page\n'),
+              );
+            },
+            env,
+          );
+        },
+      },
+    ];
+  }),
   {
-    command: 'cp FILE POD:PATH, cp POD:PATH FILE',
-    does: 'the same bytes there and back',
+    command: 'cp DIR POD:PATH, cp POD:PATH DIR',
+    does: 'the files in it',
     check: async (bench) => {
-      const [there, back] = [join(bench.folder, 'there'), join(bench.folder, 'back')];
-      const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7919) % 256));
-      writeFileSync(there, bytes);
-      await bench.run('cp', there, 'solo:/tmp/copied');
-      await bench.run('cp', 'solo:/tmp/copied', back);
-      expect(readFileSync(back).equals(bytes)).toBe(true);
-    },
-  },
-  {
-    command: 'attach -i POD',
-    does: 'what is typed reaches the process, what it prints comes back',
-    check: async (bench) => {
-      await talk(bench, ['attach', '-i', 'solo'], ['one', 'two']);
+      const folder = join(bench.folder, 'tree');
+      mkdirSync(join(folder, 'deep/er'), { recursive: true });
+      writeFileSync(join(folder, 'top'), 'top');
+      writeFileSync(join(folder, 'deep/er/leaf'), 'leaf');
+      await bench.run('cp', folder, 'solo:/tmp/tree');
+      expect(await bench.run('exec', 'solo', '--', 'cat', '/tmp/tree/deep/er/leaf')).toBe('leaf');
+      await bench.run('cp', 'solo:/tmp/tree', join(bench.folder, 'tree-back'));
+      expect(readFileSync(join(bench.folder, 'tree-back/deep/er/leaf'), 'utf8')).toBe('leaf');
+      expect(readFileSync(join(bench.folder, 'tree-back/top'), 'utf8')).toBe('top');
     },
   },
   {
@@ -46,8 +123,7 @@ export const streamRows: readonly Row[] = [
     command: 'debug -i POD --image',
     does: 'is attached to what it started',
     check: async (bench) => {
-      const script = 'while read -r line; do echo "said $line"; done';
-      await talk(bench, ['debug', '-i', 'solo', `--image=${image}`, '--container=talker', '--', 'sh', '-c', script], ['three']);
+      await talk(bench, ['debug', '-i', 'solo', `--image=${image}`, '--container=talker', '--', 'sh', '-c', listen], ['three']);
     },
   },
   {
@@ -82,12 +158,22 @@ export const streamRows: readonly Row[] = [
     },
   },
   {
-    command: 'port-forward POD :PORT',
-    does: 'a local port that reaches the pod',
+    command: 'port-forward service/NAME :PORT, port-forward deployment/NAME :PORT',
+    does: 'a local port that reaches one of their pods',
     check: async (bench) => {
-      await during(bench, ['port-forward', 'pod/solo', ':8080'], /127\.0\.0\.1:(\d+)/, async ([, port]) => {
-        for (let time = 0; time < 3; time++) expect(await text(`http://127.0.0.1:${port}/`)).toBe('page\n');
-      });
+      await bench.run('expose', 'pod', 'solo', '--name=page', '--port=80', '--target-port=8080');
+      const serve = 'mkdir /www; echo deployed > /www/index.html; exec httpd -f -p 8080 -h /www';
+      await bench.run('create', 'deployment', 'pages', `--image=${image}`, '--', 'sh', '-c', serve);
+      await bench.run('rollout', 'status', 'deployment/pages', '--timeout=60s');
+      for (const [target, port, said] of [
+        ['service/page', '80', 'page\n'],
+        ['deployment/pages', '8080', 'deployed\n'],
+      ] as const) {
+        await during(bench, ['port-forward', target, `:${port}`], /127\.0\.0\.1:(\d+)/, async ([, local]) => {
+          expect(await eventually(`${target} answers`, async () => text(`http://127.0.0.1:${local}/`).catch(() => undefined))).toBe(said);
+        });
+      }
+      await bench.run('delete', 'deployment', 'pages', '--wait=false');
     },
   },
   {
