@@ -21,7 +21,7 @@ import { namespaceDeletion } from './namespace-deletion.ts';
 import { nodeLifecycle } from './node-lifecycle/node-lifecycle.ts';
 import { taintEviction } from './node-lifecycle/taint-eviction.ts';
 import { podCollection } from './pod-collection.ts';
-import { replicaset } from './replicaset/replicaset.ts';
+import { replicaset, replicationController } from './replicaset/replicaset.ts';
 import { resourceQuota } from './resourcequota/resourcequota.ts';
 import { stack } from './stack/stack.ts';
 import { statefulset } from './statefulset/statefulset.ts';
@@ -41,6 +41,7 @@ export const controllers: readonly Controller[] = [
   daemonset,
   deployment,
   replicaset,
+  replicationController,
   statefulset,
   job,
   cronjob,

@@ -14,6 +14,7 @@ import {
   persistentVolumes,
   pods,
   replicaSets,
+  replicationControllers,
   serviceAccounts,
   services,
 } from '#api/shapes/resources';
@@ -249,6 +250,33 @@ describe('a Job', () => {
     );
     expect(left).toEqual([]);
   });
+});
+
+test('a ReplicationController keeps so many pods, adopts, lets go of what it selects no more, and goes with its pods', async () => {
+  const key = { namespace, name: 'old' };
+  const spec = { containers: [{ name: 'main', image: 'web:1' }] };
+  await client.create(pods, { metadata: { namespace, name: 'orphan', labels }, spec });
+  await client.create(replicationControllers, { metadata: key, spec: { replicas: 3, template: { metadata: { labels }, spec } } });
+  const own = async (): Promise<Pod[]> =>
+    (await client.list(pods, { namespace })).items.filter(({ metadata }) => metadata.ownerReferences?.[0]?.name === 'old');
+  const found = await eventually(own, (items) => items.length === 3 && items.every(isReadyPod));
+  expect(found.map(({ metadata }) => metadata.name)).toContain('orphan');
+  const status = await eventually(
+    async () => (await client.get(replicationControllers, key)).status,
+    (seen) => seen?.readyReplicas === 3,
+  );
+  expect(status).toMatchObject({ replicas: 3, fullyLabeledReplicas: 3, availableReplicas: 3 });
+  await client.patch(pods, { namespace, name: 'orphan' }, 'merge', { metadata: { labels: { app: 'other' } } });
+  await eventually(own, (items) => items.length === 3 && items.every(({ metadata }) => metadata.name !== 'orphan'));
+  await client.patch(replicationControllers, key, 'merge', { spec: { replicas: 1 } }, { subresource: 'scale' });
+  expect(await eventually(own, (items) => items.length === 1)).toHaveLength(1);
+  await client.delete(replicationControllers, key);
+  expect(
+    await eventually(
+      () => namesOf(client, pods, namespace),
+      (names) => names.length === 1,
+    ),
+  ).toEqual(['orphan']);
 });
 
 describe('a Service', () => {

@@ -1,11 +1,14 @@
 import { defineKind } from '../define-kind.ts';
+import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
 import { requireNonNegative } from '../pod-spec/checks.ts';
 import { defaultPodSpec } from '../pod-spec/defaults.ts';
 import { checkPodFields } from '../pod-spec/support.ts';
 import { requireEndless, requireSelected, validateTemplate } from '../pod-spec/validate.ts';
+import { validatePodCounts } from '../pod-spec/workload.ts';
 import { formatSelector, selectorOfLabels } from '../selector.ts';
 import type { ReplicationController } from '../shapes/types/core-v1.ts';
+import { scaleSubresource, statusSubresource } from '../subresources.ts';
 import { ageColumn, nameColumn, tableColumns, wide } from '../table-columns.ts';
 
 const templatePath = 'spec.template';
@@ -14,8 +17,22 @@ export const replicationController = defineKind<ReplicationController>({
   group: '',
   kind: 'ReplicationController',
   description: 'What came before ReplicaSets.',
-  support: 'stored only',
-  supportNote: 'use a Deployment or a ReplicaSet',
+  support: 'acted on',
+  supportNote: 'as ReplicaSets are; use a Deployment',
+  subresources: [
+    {
+      ...statusSubresource<ReplicationController>(
+        { group: '', version: 'v1', kind: 'ReplicationController' },
+        'core.v1.ReplicationController',
+      ),
+      validate: ({ status }) => validatePodCounts(status),
+    },
+    scaleSubresource<ReplicationController>(),
+  ],
+  warnings: ({ spec }, old) =>
+    spec.template === undefined || deepEqual(spec.template, old?.spec.template)
+      ? []
+      : checkPodFields(spec.template.spec, `${templatePath}.spec`),
   defaults: (draft) => {
     const { spec } = draft;
     const labels = spec.template?.metadata?.labels;

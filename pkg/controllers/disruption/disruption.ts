@@ -5,7 +5,7 @@
 
 import type { ResourceType } from '#api/object';
 import { matchesSelector, selectorOf } from '#api/selector';
-import { deployments, podDisruptionBudgets, pods, replicaSets, statefulSets } from '#api/shapes/resources';
+import { deployments, podDisruptionBudgets, pods, replicaSets, replicationControllers, statefulSets } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import type { PodDisruptionBudget } from '#api/shapes/types/policy-v1';
 import { keyOf } from '#client/informer';
@@ -23,6 +23,7 @@ export const disruption = defineController({
     mapped(pods, budgetsOf, (pod) => [pod.metadata.labels, isReady(pod), pod.metadata.deletionTimestamp, controllerOf(pod)]),
     replicasOf(deployments),
     replicasOf(replicaSets),
+    replicasOf(replicationControllers),
     replicasOf(statefulSets),
   ],
   reconcile: async (key, { client, clock, events, store }) => {

@@ -1,14 +1,14 @@
 /** How many pods their makers want: each maker's replicas once. Pure but for the stores it is given. */
 import type { KubernetesObject, ResourceType } from '#api/object';
 import { parseApiVersion } from '#api/object';
-import { deployments, replicaSets, statefulSets } from '#api/shapes/resources';
+import { deployments, replicaSets, replicationControllers, statefulSets } from '#api/shapes/resources';
 import type { Pod } from '#api/shapes/types/core-v1';
 import type { Informer } from '#client/informer';
 import { controllerOf } from '../owner.ts';
 import type { Expected } from './plan.ts';
 
 /** What can be asked for its replicas. */
-const scalables = [deployments, replicaSets, statefulSets] as const;
+const scalables = [deployments, replicaSets, replicationControllers, statefulSets] as const;
 
 export interface Scalable extends KubernetesObject {
   readonly spec: { readonly replicas?: number };

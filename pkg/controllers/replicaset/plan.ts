@@ -2,8 +2,11 @@
 import { deepEqual } from '#api/equality';
 import { matchesSelector, selectorOfLabels } from '#api/selector';
 import type { ReplicaSet, ReplicaSetCondition, ReplicaSetStatus } from '#api/shapes/types/apps-v1';
-import type { Pod } from '#api/shapes/types/core-v1';
+import type { Pod, ReplicationController } from '#api/shapes/types/core-v1';
 import { isActive, isReady, readyCondition, restartsOf, timeToAvailable } from '../pod-state.ts';
+
+/** The older kind says the same of its pods. */
+export type Replicated = ReplicaSet | ReplicationController;
 
 export interface ReplicaSetPlan {
   readonly create: number;
@@ -18,7 +21,7 @@ export interface ReplicaSetPlan {
 const burst = 500;
 
 /** `pods`: all that the ReplicaSet owns. A ReplicaSet that is being deleted keeps its hands still. */
-export function planReplicaSet(replicaSet: ReplicaSet, pods: readonly Pod[], now: number): ReplicaSetPlan {
+export function planReplicaSet(replicaSet: Replicated, pods: readonly Pod[], now: number): ReplicaSetPlan {
   const active = pods.filter(isActive);
   const wanted = replicaSet.spec.replicas ?? 1;
   const missing = replicaSet.metadata.deletionTimestamp === undefined ? wanted - active.length : 0;
@@ -31,7 +34,7 @@ export function planReplicaSet(replicaSet: ReplicaSet, pods: readonly Pod[], now
   };
 }
 
-function observe(replicaSet: ReplicaSet, active: readonly Pod[], now: number): { status: ReplicaSetStatus; after: number | undefined } {
+function observe(replicaSet: Replicated, active: readonly Pod[], now: number): { status: ReplicaSetStatus; after: number | undefined } {
   const labels = selectorOfLabels(replicaSet.spec.template?.metadata?.labels ?? {});
   const minReadySeconds = replicaSet.spec.minReadySeconds ?? 0;
   const waits = active.map((pod) => timeToAvailable(pod, minReadySeconds, now));
