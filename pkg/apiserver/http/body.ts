@@ -23,8 +23,12 @@ const comma = 0x2c;
 /** Decodes a protobuf body (`k8s\0`…) into JSON data; throws `StatusError` or any error that says why it cannot. */
 export type ProtobufDecoder = (bytes: Uint8Array) => object;
 
-/** The whole body. Throws `RequestEntityTooLarge`, or `BadRequest` when the client breaks off; how long it may take is the exchange's to say. */
+/** The whole body. Throws `RequestEntityTooLarge`, `UnsupportedMediaType` for one that is compressed, or `BadRequest` when the client breaks off; how long it may take is the exchange's to say. */
 export function readBody(request: Request): Promise<Buffer> {
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    return Promise.reject(new StatusError('UnsupportedMediaType', `the body is encoded as ${JSON.stringify(encoding)}: send it as it is`));
+  }
   if (Number(request.headers['content-length'] ?? 0) > maximumBodyBytes) return Promise.reject(tooLarge());
   const source: IncomingMessage | ServerHttp2Stream = 'stream' in request ? request.stream : request;
   return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '#base/clock';
@@ -40,6 +40,9 @@ const sessionMemory = 256;
 const lostLimit = 64 * 1024 * 1024;
 /** How long an HTTP/2 session may be open with nothing going on in it, milliseconds. */
 const idleTime = 120_000;
+/** Broken streams after which a session must not be idle for long, milliseconds: one that Node has given up for a flood of them does not see its client go. */
+const suspicious = 500;
+const suspectTime = 2_000;
 
 export class ApiServer implements Runnable {
   readonly name = 'apiserver';
@@ -68,7 +71,7 @@ export class ApiServer implements Runnable {
       settings: { maxConcurrentStreams: 1000, initialWindowSize: 1024 * 1024, maxHeaderListSize: 64 * 1024 },
     });
     // Properties of the HTTP/1.1 side, which the types of HTTP/2 do not know.
-    Object.assign(server, { headersTimeout: 30_000, requestTimeout: 120_000, keepAliveTimeout: 120_000 });
+    Object.assign(server, { headersTimeout: 30_000, requestTimeout: 120_000, keepAliveTimeout: 120_000, requireHostHeader: true });
     server.maxConnections = maximumConnections;
     // Whoever listens for requests gets Node's compatibility layer for HTTP/2 too; without it they are those of HTTP/1.1.
     server.on('request', (request, response) => {
@@ -85,7 +88,7 @@ export class ApiServer implements Runnable {
       socket.once('close', () => this.#sockets.delete(socket));
     });
     server.on('session', (session) => {
-      const use: SessionUse = { open: 0, lost: 0 };
+      const use: SessionUse = { open: 0, broken: 0, lost: 0 };
       this.#sessions.set(session, use);
       session.once('close', () => this.#sessions.delete(session));
       // Told again after any sign of life.
@@ -94,7 +97,10 @@ export class ApiServer implements Runnable {
       });
       session.on('error', (error) => options.log.debug('an HTTP/2 session ended with an error', { error: error.message }));
     });
-    server.on('tlsClientError', (error) => options.log.debug('a TLS handshake failed', { error: error.message }));
+    server.on('tlsClientError', (error, socket) => {
+      options.log.debug('a TLS handshake failed', { error: error.message });
+      if (codeOf(error) === 'ERR_SSL_HTTP_REQUEST') answerPlainly(socket);
+    });
     this.#server = server;
   }
 
@@ -171,6 +177,8 @@ export class ApiServer implements Runnable {
     stream.once('close', () => {
       use.open--;
       if (stream.rstCode === 0) return;
+      use.broken++;
+      if (use.broken === suspicious) session?.setTimeout(suspectTime);
       use.lost += stream.writableLength;
       if (use.lost > lostLimit) session?.close();
     });
@@ -180,6 +188,17 @@ export class ApiServer implements Runnable {
 interface SessionUse {
   /** Streams that are open. */
   open: number;
-  /** Bytes left unsent by streams that broke off. */
+  /** Streams that broke off. */
+  broken: number;
+  /** Bytes left unsent by them. */
   lost: number;
+}
+
+/** Tells a client that speaks HTTP without TLS what is wrong. Below the TLS that failed there is the connection itself, still open. */
+function answerPlainly(socket: TLSSocket & { readonly _parent?: Socket | null }): void {
+  const { _parent: connection } = socket;
+  if (connection == null || connection.destroyed) return;
+  connection.on('error', () => undefined);
+  connection.end('HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n');
+  connection.destroySoon();
 }
