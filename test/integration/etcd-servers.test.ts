@@ -1,5 +1,5 @@
 /** Whole servers on one etcd: what one has written the other shows, and a cluster moves between stores. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -20,8 +20,11 @@ let etcd: TestEtcd;
 const running: RunningServer[] = [];
 
 async function start(home: string, options: Partial<ServerOptions> = {}): Promise<RunningServer> {
+  // A further server of the cluster joins by the token of the first.
+  const serverToken = await readFile(join(folder, 'a', 'server-token'), 'utf8').catch(() => '');
   const server = await startServer({
     home: join(folder, home),
+    ...(serverToken === '' ? {} : { serverToken }),
     store: 'etcd',
     etcd: { endpoints: etcd.endpoints },
     host: '127.0.0.1',
