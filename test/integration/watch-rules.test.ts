@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { decodeMessage } from '#api/protobuf/decode';
 import { decodeProtobuf, openEnvelope } from '#api/protobuf/envelope';
 import { Reader } from '#api/protobuf/reader';
+import { replyOf } from './raw-client.ts';
 import { type Body, type Face, type OpenWatch, startFace, type WireEvent } from './read-rules/face.ts';
 import { judgeRefusal, readStores } from './read-rules/stores.ts';
 import { watchRows } from './read-rules/watch-rows.ts';
@@ -14,6 +15,19 @@ const configMap = (name: string, labels: object = 'aeiou'.includes(name) ? { vow
   metadata: { name, labels },
   data: { name },
 });
+
+const mergePatch = { 'content-type': 'application/merge-patch+json' };
+
+/** The same numbers in [0, 1) each time (mulberry32). */
+function numbersFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
 
 describe.each(readStores)('on %s', (_, open) => {
   let face: Face;
@@ -218,10 +232,16 @@ describe.each(readStores)('on %s', (_, open) => {
   describe('forms', () => {
     /** The whole of a watch, as it comes over the wire. */
     const whole = async (query: string, accept: string) => {
-      const reply = face.ask(`${collection}?watch=1&timeoutSeconds=60&${queryOf(query)}`, { accept });
+      const stream = face.session.request({ ':path': `${collection}?watch=1&timeoutSeconds=60&${queryOf(query)}`, accept });
+      const reply = replyOf(stream);
       let over = false;
       void reply.finally(() => {
         over = true;
+      });
+      // Once it is answered it may take as long as it likes.
+      await new Promise<void>((resolve) => {
+        stream.once('response', () => resolve());
+        stream.once('close', () => resolve());
       });
       await face.store.cache.reachNewest();
       while (!over) {
@@ -338,6 +358,94 @@ describe.each(readStores)('on %s', (_, open) => {
       const fallback = await whole('resourceVersion=0', `${table('v2')},application/yaml;q=0.9,application/json;q=0.8`);
       expect(linesOf(fallback.text)[0]?.object.kind).toBe('ConfigMap');
     });
+  });
+
+  test('whoever lists, page by page, and watches from there on, has what a list shows in the end, whatever it selects', async () => {
+    const random = numbersFrom(20_261_122);
+    const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)]!;
+    const spaces = ['one', 'two'];
+    for (const name of spaces) await face.create('/api/v1/namespaces', { metadata: { name } });
+    const of = (namespace: string): string => `/api/v1/namespaces/${namespace}/secrets`;
+    // Some of them are refused, because of one that was at it just before: that is well.
+    const write = async (): Promise<void> => {
+      const [namespace, name, color] = [pick(spaces), pick('abcdef'.split('')), pick(['red', 'blue', null])];
+      const what = random();
+      if (what < 0.3) await face.send('DELETE', `${of(namespace)}/${name}`);
+      else if (what < 0.6)
+        await face.send('POST', of(namespace), {
+          metadata: { name, labels: color === null ? {} : { color } },
+          type: pick(['odd', 'even']),
+        });
+      else
+        await face.send('PATCH', `${of(namespace)}/${name}`, { metadata: { labels: { color } }, data: { n: btoa(`${what}`) } }, mergePatch);
+    };
+    const views = [
+      ['/api/v1/secrets', ''],
+      [of('one'), ''],
+      ['/api/v1/secrets', 'labelSelector=color%3Dred'],
+      [of('two'), 'labelSelector=color!%3Dred'],
+      ['/api/v1/secrets', 'labelSelector=!color'],
+      ['/api/v1/secrets', 'fieldSelector=metadata.name%3Da'],
+      ['/api/v1/secrets', 'fieldSelector=type%3Dodd'],
+      ['/api/v1/secrets', 'fieldSelector=type!%3Dodd,metadata.namespace%3Done&labelSelector=color'],
+    ] as const;
+    const keyOf = ({ metadata }: Body): string => `${String(metadata.namespace)}/${metadata.name}`;
+    const followers: { path: string; query: string; has: Map<string, Body>; revision: number; watch: OpenWatch }[] = [];
+    for (let number = 0; number < 3 * views.length; number++) {
+      await Promise.all(Array.from({ length: 4 }, write));
+      const [path, query] = views[number % views.length]!;
+      const has = new Map<string, Body>();
+      let more = '';
+      for (;;) {
+        const page = await face.get(`${path}?${query}&limit=2${more}`);
+        for (const item of page.items) has.set(keyOf(item), item);
+        await write();
+        const { resourceVersion, continue: next } = page.metadata;
+        more = `&continue=${String(next)}`;
+        if (next !== undefined) continue;
+        const watch = await face.watch(`${path}?watch=1&${query}&allowWatchBookmarks=true&resourceVersion=${resourceVersion}`);
+        followers.push({ path, query, has, revision: Number(resourceVersion), watch });
+        break;
+      }
+    }
+    for (let number = 0; number < 20; number++) await write();
+    const end = Number((await face.get('/api/v1/secrets')).metadata.resourceVersion);
+    const lists = new Map<string, readonly Body[]>();
+    for (const [path, query] of views) lists.set(`${path}?${query}`, (await face.get(`${path}?${query}`)).items);
+    // Bookmarks say when all has come.
+    let over = false;
+    const ticking = (async () => {
+      while (!over) {
+        face.clock.skip(60_000);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    })();
+    try {
+      for (const { path, query, has, revision, watch } of followers) {
+        let seen = revision;
+        for (;;) {
+          const { type, object } = await watch.next();
+          const next = Number(object.metadata.resourceVersion);
+          if (type === 'BOOKMARK') {
+            expect(next).toBeGreaterThanOrEqual(seen);
+            if (next >= end) break;
+            continue;
+          }
+          expect(next).toBeGreaterThan(seen);
+          expect([type, has.has(keyOf(object))]).toEqual([type, type !== 'ADDED']);
+          seen = next;
+          if (type === 'DELETED') has.delete(keyOf(object));
+          else has.set(keyOf(object), object);
+        }
+        watch.close();
+        const shown = (items: Iterable<Body>): unknown[] =>
+          [...items].toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)).map(({ metadata, type, data }) => [metadata, type, data]);
+        expect(shown(has.values())).toEqual(shown(lists.get(`${path}?${query}`) ?? []));
+      }
+    } finally {
+      over = true;
+      await ticking;
+    }
   });
 
   test('a revision that is forgotten ends the watch at once with an ERROR, in every form', async () => {
