@@ -23,6 +23,7 @@ import { taintEviction } from './node-lifecycle/taint-eviction.ts';
 import { podCollection } from './pod-collection.ts';
 import { replicaset, replicationController } from './replicaset/replicaset.ts';
 import { resourceQuota } from './resourcequota/resourcequota.ts';
+import { serviceAccountTokens } from './service-account-tokens.ts';
 import { stack } from './stack/stack.ts';
 import { statefulset } from './statefulset/statefulset.ts';
 import { untakenPods } from './untaken-pods.ts';
@@ -53,6 +54,7 @@ export const controllers: readonly Controller[] = [
   endpointsController,
   loadBalancer,
   certificateSigning,
+  serviceAccountTokens,
   eventExpiry,
 ];
 

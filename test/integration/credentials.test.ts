@@ -3,8 +3,9 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { connect } from 'node:http2';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '#api/object';
-import { certificateSigningRequests, configMaps, namespaces, serviceAccounts } from '#api/shapes/resources';
+import { certificateSigningRequests, configMaps, namespaces, secrets, serviceAccounts } from '#api/shapes/resources';
 import type { CertificateSigningRequest } from '#api/shapes/types/certificates-v1';
+import type { Secret } from '#api/shapes/types/core-v1';
 import { createSigningRequest } from '#rpc/signing-request';
 import { startCluster, type TestCluster } from '#server/testing';
 import { eventually } from '../harness/commands.ts';
@@ -62,6 +63,17 @@ async function newToken(spec: object = {}): Promise<string> {
   return (made.body.status as { token: string }).token;
 }
 
+const unauthorized = { status: 401, body: { reason: 'Unauthorized', message: 'Unauthorized' } };
+
+/** What is gone may be seen for a moment still. */
+async function untilRefused(token: string): Promise<void> {
+  const answer = await eventually('the token is refused', async () => {
+    const given = await anybody('GET', '/version', token);
+    return given.status === 200 ? undefined : given;
+  });
+  expect(answer).toMatchObject(unauthorized);
+}
+
 const review = (): object => ({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview', metadata: {} });
 
 describe("a service account's token", () => {
@@ -100,16 +112,11 @@ describe("a service account's token", () => {
   test('for another audience, changed, or of an account that is gone, is refused with nothing said', async () => {
     const token = await newToken();
     const wrong = [await newToken({ audiences: ['vault'] }), `${token.slice(0, -4)}AAAA`, 'nonsense'];
+    for (const bad of wrong) expect(await anybody('GET', '/version', bad)).toMatchObject(unauthorized);
     await cluster.client.create(serviceAccounts, { metadata: { name: 'leaving', namespace: 'default' } });
     const gone = await admin('POST', '/api/v1/namespaces/default/serviceaccounts/leaving/token', { spec: {} });
     await cluster.client.delete(serviceAccounts, { name: 'leaving', namespace: 'default' });
-    wrong.push((gone.body.status as { token: string }).token);
-    for (const bad of wrong) {
-      expect(await anybody('GET', '/version', bad)).toMatchObject({
-        status: 401,
-        body: { reason: 'Unauthorized', message: 'Unauthorized' },
-      });
-    }
+    await untilRefused((gone.body.status as { token: string }).token);
   });
 
   test('stands above the certificate of the connection', async () => {
@@ -128,6 +135,44 @@ describe("a service account's token", () => {
       kind: 'TokenRequest',
       verbs: ['create'],
     });
+  });
+});
+
+describe('a secret that asks for a token', () => {
+  const ask = (named: string): Promise<Secret> =>
+    cluster.client.create(secrets, {
+      metadata: { name: named, namespace: 'default', annotations: { 'kubernetes.io/service-account.name': 'robot' } },
+      type: 'kubernetes.io/service-account-token',
+    });
+  const tokenIn = (named: string): Promise<string> =>
+    eventually(`the token in ${named}`, async () => {
+      const { data } = await cluster.client.get(secrets, { name: named, namespace: 'default' });
+      return data?.token === undefined ? undefined : Buffer.from(data.token, 'base64').toString();
+    });
+
+  test('is filled with one that holds as long as the secret', async () => {
+    await ask('kept');
+    const token = await tokenIn('kept');
+    expect((await anybody('POST', whoami, token, review())).body.status).toMatchObject({ userInfo: { username: name } });
+    const { data, metadata } = await cluster.client.get(secrets, { name: 'kept', namespace: 'default' });
+    const account = await cluster.client.get(serviceAccounts, { name: 'robot', namespace: 'default' });
+    expect(metadata.annotations?.['kubernetes.io/service-account.uid']).toBe(account.metadata.uid);
+    expect(Buffer.from(data?.['ca.crt'] ?? '', 'base64').toString()).toBe(cluster.connection.certificateAuthority);
+    expect(Buffer.from(data?.namespace ?? '', 'base64').toString()).toBe('default');
+    await cluster.client.delete(secrets, { name: 'kept', namespace: 'default' });
+    await untilRefused(token);
+  });
+
+  test('goes with its account', async () => {
+    const account = { name: 'brief', namespace: 'default' };
+    await cluster.client.create(serviceAccounts, { metadata: account });
+    await cluster.client.create(secrets, {
+      metadata: { ...account, annotations: { 'kubernetes.io/service-account.name': 'brief' } },
+      type: 'kubernetes.io/service-account-token',
+    });
+    await tokenIn('brief');
+    await cluster.client.delete(serviceAccounts, account);
+    await eventually('the secret is gone', async () => ((await cluster.client.find(secrets, account)) === undefined ? true : undefined));
   });
 });
 

@@ -7,7 +7,7 @@ export const serviceAccount = defineKind<ServiceAccount>({
   kind: 'ServiceAccount',
   description: 'Whom a pod acts as.',
   support: 'acted on',
-  supportNote: 'tokens are made on request (`kubectl create token`); none is put into pods yet',
+  supportNote: 'tokens are made on request (`kubectl create token`) and for secrets that ask for one; none is put into pods yet',
   subresources: [
     {
       name: 'token',
