@@ -39,7 +39,7 @@ import { type Eras, openEra } from './eras.ts';
 import { createEventWriter } from './event-writer.ts';
 import { AssignmentSources } from './node-assignments.ts';
 import { type Call, codeOf, NodeSession, protocolVersion, type SessionServices } from './node-session.ts';
-import { createNodeObjects, serverOf } from './nodes.ts';
+import { createNodeObjects, hasAgent, serverOf } from './nodes.ts';
 import type { Peers } from './peers.ts';
 import { createRemovedVolumes } from './removed-volumes.ts';
 import { createStatusWriter } from './status-writer.ts';
@@ -263,7 +263,7 @@ class AgentDispatcher implements Dispatcher {
     });
     const unfollow = peers.onChange(() => {
       for (const session of [...this.#sessions.values(), ...this.#streamsOnly.values()]) session.tellServers();
-      for (const node of nodes.list()) if (!isServedBy(node, peers)) this.#expectReturn(node.metadata.name ?? '', false);
+      for (const node of nodes.list()) if (hasAgent(node) && !isServedBy(node, peers)) this.#expectReturn(node.metadata.name ?? '', false);
     });
     const unwatch = nodes.onChange(({ object }) => {
       const session = this.#sessions.get(object.metadata.name ?? '');
@@ -280,7 +280,7 @@ class AgentDispatcher implements Dispatcher {
     const informer = this.#options.informers.for(nodesResource);
     await informer.until(() => informer.hasSynced, signal).catch(() => undefined);
     if (signal.aborted) return;
-    for (const { metadata } of informer.list()) this.#expectReturn(metadata.name ?? '');
+    for (const node of informer.list()) if (hasAgent(node)) this.#expectReturn(node.metadata.name ?? '');
   }
 
   /** `again`: the time begins anew for one that is expected already. */

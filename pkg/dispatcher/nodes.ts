@@ -22,6 +22,11 @@ export function serverOf(node: Node): string | undefined {
   return node.metadata.annotations?.[serverAnnotation];
 }
 
+/** Whether an agent has ever joined under this name: of other Nodes, those that people make, nothing is heard and nothing expected. */
+export function hasAgent(node: Node): boolean {
+  return node.metadata.annotations?.[keyAnnotation] !== undefined;
+}
+
 export interface NodeObjects {
   /** Makes sure that the name belongs to this key. Throws `AlreadyExists` when it belongs to another. */
   claim(nodeName: string, keyFingerprint: string): Promise<void>;

@@ -4,15 +4,29 @@
  * how many writes each (0: without end).
  */
 import { writeSync } from 'node:fs';
+import { codeOf } from '#base/errors';
 import { openSqlite } from '#storage/sqlite/sqlite-backend';
 
 const [path = '', prefix = '', writers = '1', writes = '0'] = process.argv.slice(2);
 const backend = await openSqlite({ path });
 const stop = new AbortController();
 
+/** One line, written before this returns; a reader that is behind is waited for. */
+function say(line: string): void {
+  let left = Buffer.from(`${line}\n`);
+  while (left.length > 0) {
+    try {
+      left = left.subarray(writeSync(1, left));
+    } catch (error) {
+      if (codeOf(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
 async function show(): Promise<void> {
   for await (const { events } of backend.watch(prefix, await backend.revision(), stop.signal)) {
-    for (const event of events) writeSync(1, `seen ${event.key} ${event.revision}\n`);
+    for (const event of events) say(`seen ${event.key} ${event.revision}`);
   }
 }
 
@@ -26,7 +40,7 @@ async function write(writer: number): Promise<void> {
       ops: ['a', 'b'].map((part) => ({ type: 'put', key: `${key}/${part}`, value })),
     });
     if (!result.committed) throw new Error(`${key} exists already`);
-    writeSync(1, `ack ${key} ${result.revision}\n`);
+    say(`ack ${key} ${result.revision}`);
   }
 }
 

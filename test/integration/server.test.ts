@@ -4,11 +4,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { configMaps, namespaces, services } from '#api/shapes/resources';
+import { configMaps, namespaces, nodes, services } from '#api/shapes/resources';
 import { createHttpTransport } from '#client/http-transport';
 import { connectionOf, loadKubeconfig } from '#client/kubeconfig';
 import { createClient } from '#client/typed-client';
 import { type RunningServer, type ServerOptions, startServer } from '#server/server';
+import { eventually } from '../harness/commands.ts';
+import { SkippingClock } from '../harness/skipping-clock.ts';
 
 let home: string;
 const running: RunningServer[] = [];
@@ -73,6 +75,29 @@ describe('a server', () => {
       message: expect.stringContaining('is the server running?'),
     });
     await transport.close();
+  });
+
+  test('says of a node whose agent does not come back that nothing is known of it, and nothing of one that never had an agent', async () => {
+    const first = await start();
+    const conditions = [{ type: 'Ready', status: 'True', reason: 'Test' }];
+    for (const [name, annotations] of [
+      ['joined', { 'berth.dev/key-fingerprint': 'x' }],
+      ['made', {}],
+    ] as const) {
+      const node = await first.client().create(nodes, { metadata: { name, annotations }, spec: {} });
+      await first.client().patch(nodes, { name: node.metadata.name! }, 'merge', { status: { conditions } }, { subresource: 'status' });
+    }
+    await first.stop();
+    const clock = new SkippingClock();
+    const client = (await start({ clock })).client();
+    const readiness = async (name: string): Promise<string | undefined> =>
+      (await client.get(nodes, { name })).status?.conditions?.find(({ type }) => type === 'Ready')?.status;
+    await eventually('nothing is known of it', async () => {
+      clock.skip(10_000);
+      return (await readiness('joined')) === 'Unknown' ? true : undefined;
+    });
+    clock.skip(60_000);
+    expect(await readiness('made')).toBe('True');
   });
 
   test('refuses ranges that are none', async () => {
