@@ -33,12 +33,12 @@ test('the results that are kept are of these rows, on every version', () => {
     scratch = mkdtempSync(join(tmpdir(), 'berth-kubectl-matrix-'));
     cluster = await startTestCluster({ demoImage: true });
     benches = await Promise.all(versions.map((version) => makeBench(version)));
-  }, 240_000);
+  });
 
   afterAll(async () => {
     await cluster?.stop();
     rmSync(scratch, { recursive: true, force: true });
-  }, 120_000);
+  });
 
   async function makeBench(version: string): Promise<Bench> {
     const namespace = `matrix-${version.replace('.', '-')}`;
@@ -61,31 +61,27 @@ test('the results that are kept are of these rows, on every version', () => {
     return { kubectl, namespace, node, folder, run, attempt };
   }
 
-  test.each(rows.map((row) => [row.command, row.does, row] as const))(
-    '%s: %s',
-    async (_command, _does, row) => {
-      const outcomes: Record<string, Outcome> = Object.fromEntries(versions.map((version) => [version, 'absent']));
-      seen.set(row, outcomes);
-      const check = async (bench: Bench): Promise<string | undefined> => {
-        const { version } = bench.kubectl;
-        outcomes[version] = 'failed';
-        try {
-          await row.check(bench);
-          outcomes[version] = 'passed';
-          return undefined;
-        } catch (error) {
-          return `kubectl ${version}: ${String((error as { message?: unknown }).message ?? error)}`;
-        }
-      };
-      const chosen = benches.filter(({ kubectl }) => hasRow(row, kubectl.version));
-      const results: (string | undefined)[] = [];
-      if (row.alone === true) for (const bench of chosen) results.push(await check(bench));
-      else results.push(...(await Promise.all(chosen.map(check))));
-      const failures = results.filter((result) => result !== undefined);
-      expect(failures.join('\n\n')).toBe('');
-    },
-    180_000,
-  );
+  test.each(rows.map((row) => [row.command, row.does, row] as const))('%s: %s', async (_command, _does, row) => {
+    const outcomes: Record<string, Outcome> = Object.fromEntries(versions.map((version) => [version, 'absent']));
+    seen.set(row, outcomes);
+    const check = async (bench: Bench): Promise<string | undefined> => {
+      const { version } = bench.kubectl;
+      outcomes[version] = 'failed';
+      try {
+        await row.check(bench);
+        outcomes[version] = 'passed';
+        return undefined;
+      } catch (error) {
+        return `kubectl ${version}: ${String((error as { message?: unknown }).message ?? error)}`;
+      }
+    };
+    const chosen = benches.filter(({ kubectl }) => hasRow(row, kubectl.version));
+    const results: (string | undefined)[] = [];
+    if (row.alone === true) for (const bench of chosen) results.push(await check(bench));
+    else results.push(...(await Promise.all(chosen.map(check))));
+    const failures = results.filter((result) => result !== undefined);
+    expect(failures.join('\n\n')).toBe('');
+  });
 
   test('the results that are kept, of which docs/compatibility.md is made, are what was seen (BERTH_WRITE_DOCS=1 keeps these)', () => {
     if (writes) writeResults(rows, seen);

@@ -1,9 +1,7 @@
 /** `dryRun=All` on every verb and subresource, over real TLS: the answer is that of the real thing, and nothing at all is written. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MemoryBackend } from '#storage/memory/memory-backend';
 import { type Body, type Face, startFace } from './read-rules/face.ts';
-
-jest.setTimeout(60_000);
 
 let face: Face;
 const inRules = (group: string, plural: string): string => `${group === 'v1' ? '/api' : '/apis'}/${group}/namespaces/rules/${plural}`;

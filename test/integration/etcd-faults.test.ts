@@ -480,5 +480,5 @@ describeOnEtcd('etcd: a watch cache', () => {
     expect(ended).not.toHaveBeenCalled();
     stop.abort();
     await running;
-  }, 150_000);
+  });
 });

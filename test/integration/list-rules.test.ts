@@ -1,10 +1,8 @@
 /** Lists and gets by Kubernetes' rules, over real TLS, on an embedded store and on etcd: the table is `read-rules/list-rows.ts`. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Body, type Face, startFace } from './read-rules/face.ts';
 import { getRows, listRows } from './read-rules/list-rows.ts';
 import { judgeRefusal, readStores } from './read-rules/stores.ts';
-
-jest.setTimeout(60_000);
 
 const collection = '/api/v1/namespaces/rules/configmaps';
 const configMap = (name: string): object => ({

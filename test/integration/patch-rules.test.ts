@@ -1,11 +1,9 @@
 /** Patches by Kubernetes' rules, over real TLS: what each directive does to a stored object, and how what does not fit is refused. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MemoryBackend } from '#storage/memory/memory-backend';
 import { type Body, type Face, startFace } from './read-rules/face.ts';
 import type { Refusal } from './read-rules/list-rows.ts';
 import { judgeRefusal } from './read-rules/stores.ts';
-
-jest.setTimeout(60_000);
 
 let face: Face;
 const types = {

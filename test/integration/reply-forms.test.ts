@@ -1,14 +1,12 @@
 /** In which forms lists, objects and deletions of many are answered, over real TLS. */
 import { gunzipSync } from 'node:zlib';
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { decodeProtobuf, encodeProtobuf } from '#api/protobuf/envelope';
 import { MemoryBackend } from '#storage/memory/memory-backend';
 import { type Body, type Face, startFace } from './read-rules/face.ts';
 import { selectorRows } from './read-rules/selector-rows.ts';
 import { judgeRefusal } from './read-rules/stores.ts';
-
-jest.setTimeout(60_000);
 
 let face: Face;
 const collection = '/api/v1/namespaces/rules/configmaps';

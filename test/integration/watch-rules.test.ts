@@ -1,5 +1,5 @@
 /** Watches by Kubernetes' rules, over real TLS, on an embedded store and on etcd: how they begin is the table in `read-rules/watch-rows.ts`. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeMessage } from '#api/protobuf/decode';
 import { decodeProtobuf, openEnvelope } from '#api/protobuf/envelope';
 import { Reader } from '#api/protobuf/reader';
@@ -7,8 +7,6 @@ import { replyOf } from './raw-client.ts';
 import { type Body, type Face, type OpenWatch, startFace, type WireEvent } from './read-rules/face.ts';
 import { judgeRefusal, readStores } from './read-rules/stores.ts';
 import { watchRows } from './read-rules/watch-rows.ts';
-
-jest.setTimeout(60_000);
 
 const collection = '/api/v1/namespaces/rules/configmaps';
 const configMap = (name: string, labels: object = 'aeiou'.includes(name) ? { vowel: 'yes' } : {}): object => ({

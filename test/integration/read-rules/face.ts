@@ -178,7 +178,7 @@ async function openWatch(session: ClientHttp2Session, path: string, headers: Out
   const more = async (): Promise<void> => {
     if (taken < events.length || ended) return;
     await new Promise<void>((resolve, reject) => {
-      const limit = setTimeout(() => reject(new Error(`no event came on ${path}`)), 30_000);
+      const limit = setTimeout(() => reject(new Error(`no event came on ${path}`)), 120_000);
       wake = () => {
         clearTimeout(limit);
         resolve();
