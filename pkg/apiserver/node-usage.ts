@@ -101,7 +101,7 @@ export function readSample(page: string, now: number): Sample {
         namespace = '',
         pod = '',
         container = '',
-      } = Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, text]) => [name, text])) as Partial<
+      } = Object.fromEntries([...labels.matchAll(/\b(\w+)="([^"]*)"/g)].map(([, name, text]) => [name, text])) as Partial<
         Record<'namespace' | 'pod' | 'container', string>
       >;
       const key = `${namespace}/${pod}/${container}`;

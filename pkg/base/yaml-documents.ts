@@ -14,13 +14,18 @@ export interface YamlDocumentsOptions extends ParseOptions, DocumentOptions, Sch
   readonly depth?: number;
 }
 
+const maximumFaults = 100;
+
 /** The documents of the text, with their syntax errors in `document.errors`. Throws `YamlNestingError`. */
 export function yamlDocuments(source: string, options: YamlDocumentsOptions = {}): Document[] {
   const { depth = 100, lineCounter, ...rest } = options;
   const tokens = [];
+  let faults = 0;
   for (const token of new Parser(lineCounter?.addNewLine).parse(source)) {
     checkNesting(token, depth);
     tokens.push(token);
+    // Text that is no YAML has a fault at every other character, and each takes a kilobyte.
+    if (token.type === 'error' && ++faults > maximumFaults) break;
   }
   return [...new Composer({ ...rest, ...(lineCounter === undefined ? {} : { lineCounter }) }).compose(tokens)];
 }

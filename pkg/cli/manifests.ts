@@ -2,9 +2,11 @@
  * Reads what `-f` names: files, folders, `-` for stdin; Kubernetes manifests (many documents, Lists) or Compose files, told apart by what is in
  * them. Every document keeps where it stands, so that errors say file:line. Nothing is sent before all of it could be read.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import { createReadStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isMap, isScalar, LineCounter } from 'yaml';
+import { isAlias, isCollection, isMap, isNode, isScalar, LineCounter, visit } from 'yaml';
 import type { KubernetesObject } from '#api/object';
 import { codeOf, messageOf } from '#base/errors';
 import { YamlNestingError, yamlDocuments } from '#base/yaml-documents';
@@ -47,14 +49,17 @@ export async function readManifests(
 }
 
 async function readSource(name: string, context: VerbContext, recursive: boolean): Promise<{ path: string; content: string }[]> {
-  if (name === '-') return [{ path: '-', content: await readStream(context) }];
+  if (name === '-') return [{ path: '-', content: await readStream(context.stdin, 'stdin') }];
   const path = resolve(context.workingDirectory, name);
   const information = await stat(path).catch((error: unknown) => {
     throw new UsageError(codeOf(error) === 'ENOENT' ? `the path "${name}" does not exist` : messageOf(error));
   });
+  if (information.isSocket() || information.isBlockDevice()) throw new UsageError(`${name} is no file, folder or pipe`);
   if (!information.isDirectory()) {
     if (information.size > maximumBytes) throw new UsageError(`${name} has ${information.size} bytes; at most ${maximumBytes} are read`);
-    return [{ path: name, content: await readFile(path, 'utf8') }];
+    // Not read as a whole: a pipe or a device says nothing of its size.
+    const stream = createReadStream(path, { signal: context.signal });
+    return [{ path: name, content: await readStream(stream, name) }];
   }
   const entries = await readdir(path, { withFileTypes: true });
   const compose = composeNames.find((candidate) => entries.some((entry) => entry.name === candidate));
@@ -75,15 +80,28 @@ async function readSource(name: string, context: VerbContext, recursive: boolean
   return found.flat();
 }
 
-async function readStream(context: VerbContext): Promise<string> {
+async function readStream(stream: AsyncIterable<unknown>, name: string): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of context.stdin) {
-    chunks.push(Buffer.from(chunk as Uint8Array));
-    size += chunks.at(-1)!.length;
-    if (size > maximumBytes) throw new UsageError(`stdin has more than ${maximumBytes} bytes`);
+  try {
+    for await (const chunk of stream) {
+      chunks.push(Buffer.from(chunk as Uint8Array));
+      size += chunks.at(-1)!.length;
+      if (size > maximumBytes) throw new UsageError(`${name} has more than ${maximumBytes} bytes`);
+    }
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError(`${name} cannot be read: ${messageOf(error)}`);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return textOf(Buffer.concat(chunks), name);
+}
+
+/** Throws `UsageError` for what is no text, rather than what YAML would make of it. */
+function textOf(bytes: Buffer, name: string): string {
+  const nul = bytes.indexOf(0);
+  if (nul >= 0)
+    throw new UsageError(`${name} is no text: it holds a zero byte, the first at byte ${nul}`, 'Save it as YAML or JSON in UTF-8.');
+  if (!isUtf8(bytes)) throw new UsageError(`${name} is no text in UTF-8`, 'Save it as YAML or JSON in UTF-8.');
+  return bytes.toString('utf8').replace(/^\ufeff/, '');
 }
 
 /** By the keys at the top of the first document: a file that overrides may have no services. What cannot be parsed is judged by its lines. */
@@ -126,6 +144,13 @@ export function parseManifests(path: string, content: string): Manifest[] {
     const where = `${path}:${lines.linePos(document.contents.range?.[0] ?? 0).line}`;
     if (!isMap(document.contents))
       throw new UsageError(`${where}: a manifest must be a mapping with apiVersion and kind`, 'Nothing was applied.');
+    visit(document, {
+      Pair: (_, { key }) => {
+        if (!isCollection(isAlias(key) ? key.resolve(document) : key)) return;
+        const { line, col } = lines.linePos((isNode(key) ? key.range?.[0] : undefined) ?? 0);
+        throw new UsageError(`${path}:${line}:${col}: a key must be a string, not a mapping or a list`, 'Nothing was applied.');
+      },
+    });
     let value: unknown;
     try {
       value = document.toJS({ maxAliasCount: 100 });
@@ -141,7 +166,7 @@ export function parseManifests(path: string, content: string): Manifest[] {
 function readDocuments(path: string, content: string, lineCounter: LineCounter): ReturnType<typeof yamlDocuments> {
   try {
     // Kubernetes reads YAML 1.1, where an unquoted `yes` is a boolean and 0440 is octal.
-    return yamlDocuments(content, { lineCounter, version: '1.1', merge: true });
+    return yamlDocuments(content, { lineCounter, version: '1.1', merge: true, logLevel: 'error' });
   } catch (error) {
     if (!(error instanceof YamlNestingError)) throw error;
     const position = lineCounter.linePos(error.offset);

@@ -181,7 +181,7 @@ describe('bodies', () => {
   });
 
   test('in YAML that takes all memory, or time without end: the thread that reads it ends, and the next one reads on', async () => {
-    expect(await answerTo('{}'.repeat(1_000_000), types.yaml)).toBe(413);
+    expect(await answerTo('""'.repeat(1_500_000), types.yaml)).toBe(413);
     expect(await answerTo('a: 1', types.yaml)).toEqual({ value: { a: 1 }, duplicates: [] });
   }, 60_000);
 

@@ -10,13 +10,16 @@ import { checkNesting } from '../../base/yaml-nesting.mjs';
 
 const maximumDepth = 100;
 const maximumDuplicates = 100;
+const maximumFaults = 100;
 
 /** @param {string} source @returns {YamlReply} */
 function read(source) {
   const tokens = [];
+  let faults = 0;
   for (const token of new Parser().parse(source)) {
     checkNesting(token, maximumDepth);
     tokens.push(token);
+    if (token.type === 'error' && ++faults > maximumFaults) break;
   }
   const composer = new Composer({
     version: '1.1',
