@@ -8,7 +8,7 @@ import type { Command } from 'commander';
 import { codeOf, messageOf } from '#base/errors';
 import { type BerthHome, berthHome } from '#cli/home';
 import { UsageError, type VerbContext } from '#cli/verb';
-import { type EtcdSettings, type StoreName, storeNames, storesInWords } from '#server/stores';
+import { type EtcdSecrets, type EtcdSettings, type StoreName, storeNames, storesInWords } from '#server/stores';
 import { chosenOf } from './flags.ts';
 
 export interface StoreFlags {
@@ -113,15 +113,15 @@ export async function storeOf(
       throw new UsageError(`${flag}: ${messageOf(error)}`);
     }
   };
-  const settings = {
-    certificateAuthority: await content('--etcd-ca', flags.etcdCa),
-    certificate: await content('--etcd-cert', flags.etcdCert),
-    key: await content('--etcd-key', flags.etcdKey),
-    user: flags.etcdUser,
-    password: (await content('--etcd-password-file', flags.etcdPasswordFile))?.replace(/\r?\n$/, ''),
-    prefix: flags.etcdPrefix,
-  };
-  return { store, etcd: { endpoints, ...withoutUndefined(settings) } };
+  const secrets = async (): Promise<EtcdSecrets> =>
+    withoutUndefined({
+      certificateAuthority: await content('--etcd-ca', flags.etcdCa),
+      certificate: await content('--etcd-cert', flags.etcdCert),
+      key: await content('--etcd-key', flags.etcdKey),
+      password: (await content('--etcd-password-file', flags.etcdPasswordFile))?.replace(/\r?\n$/, ''),
+    });
+  const settings = { ...(await secrets()), ...withoutUndefined({ user: flags.etcdUser, prefix: flags.etcdPrefix }) };
+  return { store, etcd: { endpoints, ...settings, refresh: secrets } };
 }
 
 /** The flags, once resolved, for another process of Berth's. */

@@ -121,10 +121,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     hosts: servingHosts([...(options.tlsSans ?? []), ...namedHost(options.host)], serviceAddress, domain),
     clock,
   };
-  const { pki, backend } = await openKeysAndStore(options, pkiOptions, log);
+  const registry = new Registry();
+  const { pki, backend } = await openKeysAndStore(options, pkiOptions, registry);
   const outer = new AbortController();
   const inner = new AbortController();
-  const registry = new Registry();
   const processMetrics = registerProcessMetrics(registry, log);
   const cache = new WatchCache({ backend, clock, indexers, logger: log });
   const authorizers = createAuthorizers(boundPodsOf(cache));
@@ -197,7 +197,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     agents = components;
     connector = components.connector;
     const ping: HealthCheck = { name: 'ping', check: () => undefined };
-    const storage: HealthCheck = { name: 'storage', check: async () => void (await backend.revision()) };
+    const storage: HealthCheck = {
+      name: options.store === 'etcd' ? 'etcd' : 'storage',
+      check: async () => void (await backend.revision()),
+    };
     const informed: HealthCheck = { name: 'watch-cache', check: () => cache.reachNewest() };
     let bootstrapped = false;
     const made: HealthCheck = {
@@ -276,14 +279,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /** Where servers share a store, it has the keys that they share as well. */
-async function openKeysAndStore(options: ServerOptions, pkiOptions: PkiOptions, log: Logger): Promise<{ pki: Pki; backend: Backend }> {
+async function openKeysAndStore(
+  options: ServerOptions,
+  pkiOptions: PkiOptions,
+  registry: Registry,
+): Promise<{ pki: Pki; backend: Backend }> {
   if (!storageDriver(options.store).isShared) {
-    const [pki, backend] = await Promise.all([openPki(pkiOptions), openBackend(options)]);
+    const [pki, backend] = await Promise.all([openPki(pkiOptions), openBackend(options, registry)]);
     return { pki, backend };
   }
-  const backend = await openBackend(options);
+  const backend = await openBackend(options, registry);
   try {
-    const { home, serverToken: token } = options;
+    const { home, serverToken: token, log = silentLogger } = options;
     const { directory } = pkiOptions;
     return { pki: await openSharedPki({ home, directory, backend, token, log }, () => openPki(pkiOptions)), backend };
   } catch (error) {
@@ -292,8 +299,9 @@ async function openKeysAndStore(options: ServerOptions, pkiOptions: PkiOptions, 
   }
 }
 
-async function openBackend({ store, home, etcd, clock = systemClock, log = silentLogger }: ServerOptions): Promise<Backend> {
-  return await openStore(store, { home, clock, log, ...(etcd === undefined ? {} : { etcd }) });
+async function openBackend(options: ServerOptions, registry: Registry): Promise<Backend> {
+  const { store, home, etcd, clock = systemClock, log = silentLogger } = options;
+  return await openStore(store, { home, clock, log, registry, ...(etcd === undefined ? {} : { etcd }) });
 }
 
 function connectionFor(server: string, authority: CertificateAuthority, admin: KeyPair): ConnectionOptions {

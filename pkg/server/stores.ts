@@ -4,6 +4,8 @@ import type { Logger } from '#base/logging';
 import { type EtcdSettings, type StoreName, storageDrivers } from '#storage/index';
 
 export type { EtcdSettings, StoreName };
+/** What is read anew when its files change. */
+export type EtcdSecrets = Awaited<ReturnType<NonNullable<EtcdSettings['refresh']>>>;
 
 export const storeNames: readonly StoreName[] = storageDrivers.map((driver) => driver.name);
 

@@ -1,18 +1,21 @@
 /** Every storage backend, in the order in which help names them. What a backend needs is loaded when it is opened. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Registry } from 'prom-client';
 import type { Clock } from '#base/clock';
 import type { Logger } from '#base/logging';
 import type { Backend, History } from './backend.ts';
 import type { EtcdOptions } from './etcd/etcd-backend.ts';
 
-export type EtcdSettings = Omit<EtcdOptions, 'clock' | 'log' | 'maximumPendingBytes'>;
+export type EtcdSettings = Omit<EtcdOptions, 'clock' | 'log' | 'registry' | 'maximumPendingBytes'>;
 
 export interface StorageOptions {
   /** `$BERTH_HOME`: what is embedded stands in its folder `server`. */
   readonly home: string;
   /** For `etcd` alone. */
   readonly etcd?: EtcdSettings;
+  /** For a store's metrics; there are none unless given. */
+  readonly registry?: Registry;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -86,7 +89,7 @@ async function sqlitePath({ home }: StorageOptions): Promise<string> {
   return join(folder, 'store.db');
 }
 
-function etcdOptions({ etcd, clock, log }: StorageOptions): EtcdOptions {
+function etcdOptions({ etcd, registry, clock, log }: StorageOptions): EtcdOptions {
   if (etcd === undefined) throw new Error('the store etcd needs endpoints: --etcd-endpoints');
-  return { ...etcd, clock, log };
+  return { ...etcd, clock, log, ...(registry === undefined ? {} : { registry }) };
 }

@@ -3,9 +3,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Registry } from 'prom-client';
 import { openPki, type Pki } from '#apiserver/auth/pki';
 import { systemClock } from '#base/clock';
 import { type EtcdBackend, type EtcdOptions, openEtcd } from '#storage/etcd/etcd-backend';
+import type { EtcdSecrets } from '#storage/etcd/etcd-connection';
+import { checkVersion } from '#storage/etcd/etcd-status';
+import { hurriedClock } from '../harness/command-line.ts';
+import { eventually } from '../harness/commands.ts';
 import { missingForEtcd, startTestEtcd, type TestEtcd } from '../harness/etcd.ts';
 
 const missing = missingForEtcd();
@@ -59,6 +64,42 @@ describeOnEtcd(`etcd over TLS${missing === undefined ? '' : ` (${missing})`}`, (
     const options = { certificateAuthority: pki.authority.certificatePem, certificate: client.certificate, key: client.privateKey };
     await works(await open({ ...options, endpoints: etcd.endpoints }), '/berth/a');
     await works(await open({ ...options, endpoints: etcd.endpoints.map((url) => url.replace('127.0.0.1', 'localhost')) }), '/berth/b');
+  });
+
+  test('reads its certificates anew when they have changed, and says in its metrics how it is', async () => {
+    const registry = new Registry();
+    const { certificate, privateKey: key } = await pki.issueClient('berth', []);
+    const right = { certificateAuthority: pki.authority.certificatePem, certificate, key };
+    let files: EtcdSecrets = right;
+    let looks = 0;
+    const refresh = (): Promise<EtcdSecrets> => {
+      looks++;
+      return Promise.resolve(files);
+    };
+    // What is looked at now and then is looked at now.
+    const clock = {
+      ...hurriedClock(10),
+      schedule: (ms: number, callback: () => void) => systemClock.schedule(ms === 30_000 ? 20 : ms, callback),
+    };
+    const backend = await open({ ...right, endpoints: etcd.endpoints, refresh, registry, clock });
+    const looked = async (): Promise<void> => {
+      const before = looks;
+      await eventually('the files were read', () => Promise.resolve(looks > before + 1 ? true : undefined));
+    };
+    await looked();
+    await works(backend, '/berth/before');
+    // With no certificate nothing is answered any more: so it is these that are used.
+    files = { certificateAuthority: right.certificateAuthority };
+    await looked();
+    await expect(backend.revision()).rejects.toThrow('does not answer');
+    const other = await pki.issueClient('berth', []);
+    files = { ...right, certificate: other.certificate, key: other.privateKey };
+    await looked();
+    await works(backend, '/berth/after');
+    const text = await registry.metrics();
+    expect(text).toMatch(/etcd_request_duration_seconds_count\{operation="txn"\} [2-9]\n/);
+    expect(text).toMatch(/etcd_request_errors_total\{operation="revision"\} 1\n/);
+    expect(text).toMatch(/apiserver_storage_size_bytes [1-9]/);
   });
 
   test('is refused where the certificate is not for the address, not trusted, or missing', async () => {
@@ -146,4 +187,9 @@ test('what an endpoint and a prefix must be is said', async () => {
   }
   await expect(openEtcd({ endpoints: [] })).rejects.toThrow('etcd needs at least one endpoint');
   await expect(openEtcd({ endpoints: ['http://127.0.0.1:1'], prefix: 'a b' })).rejects.toThrow('printable ASCII');
+});
+
+test('an etcd that is too old is refused', () => {
+  for (const version of ['3.4.0', '3.5.16', '3.6.6', '4.0.0']) checkVersion(version);
+  for (const version of ['3.3.27', '2.3.8']) expect(() => checkVersion(version)).toThrow(`etcd ${version} is too old: 3.4 or later`);
 });

@@ -3,8 +3,9 @@
  * are the business of `etcd-watch.ts` and `etcd-writer.ts`. Invariant: an outage of etcd ends nothing here: writes and reads fail with a
  * clear error after a while, watches wait. What etcd acknowledges or shows is on the disks of most of its members.
  */
+import type { Registry } from 'prom-client';
 import { type Clock, systemClock } from '#base/clock';
-import { StatusError } from '#base/errors';
+import { messageOf, StatusError } from '#base/errors';
 import { type Logger, silentLogger } from '#base/logging';
 import {
   type Backend,
@@ -24,9 +25,11 @@ import {
 import { internalKey } from '../keys.ts';
 import { encodeJson } from '../values.ts';
 import { defaultPendingBytes } from '../watch-hub.ts';
-import { EtcdConnection } from './etcd-connection.ts';
+import { EtcdConnection, type EtcdSecrets } from './etcd-connection.ts';
 import { EtcdError } from './etcd-error.ts';
 import type { EtcdTls } from './etcd-member.ts';
+import { createEtcdMetrics, type EtcdObserver } from './etcd-metrics.ts';
+import { checkVersion, readStatus } from './etcd-status.ts';
 import { watchEtcd } from './etcd-watch.ts';
 import { EtcdWriter } from './etcd-writer.ts';
 import type { RangeRequest, RangeResponse } from './generated/etcd.ts';
@@ -44,6 +47,10 @@ export interface EtcdOptions extends EtcdTls {
   readonly prefix?: string;
   /** How much may wait for one watcher, about bytes. */
   readonly maximumPendingBytes?: number;
+  /** Reads anew what files may have been changed since: certificates, password. */
+  readonly refresh?: () => Promise<EtcdSecrets>;
+  /** For the store's metrics; there are none unless given. */
+  readonly registry?: Registry;
   readonly clock?: Clock;
   readonly log?: Logger;
 }
@@ -60,13 +67,24 @@ const progressKey = internalKey('store', 'progress');
 export async function openEtcd(options: EtcdOptions): Promise<EtcdBackend> {
   const connection = connect(options);
   try {
-    const { incarnation, keyspace } = await openRecord(connection, options.prefix ?? '');
+    const [{ incarnation, keyspace }] = await Promise.all([openRecord(connection, options.prefix ?? ''), checkStatus(connection, options)]);
     return new EtcdBackend(connection, keyspace, incarnation, options);
   } catch (error) {
     connection.close();
     // Nobody has asked for anything yet: this is for the operator, not for a client of the API.
     throw error instanceof StatusError ? new Error(error.message.replace(/; try again when it does$/, ''), { cause: error }) : error;
   }
+}
+
+/** Throws for a version that is too old; warns of alarms. What cannot be asked is passed over: reading the record says why. */
+async function checkStatus(connection: EtcdConnection, { log = silentLogger }: EtcdOptions): Promise<void> {
+  const status = await readStatus(connection).catch((error: unknown) => {
+    log.debug('etcd does not say its version', { error: messageOf(error) });
+    return undefined;
+  });
+  if (status === undefined) return;
+  checkVersion(status.version);
+  if (status.errors.length > 0) log.warn('etcd has an alarm; see "etcdctl alarm list"', { errors: status.errors });
 }
 
 /** See `StorageDriver.carryOn`. */
@@ -92,6 +110,7 @@ export class EtcdBackend implements Backend {
   readonly #log: Logger;
   readonly #writer: EtcdWriter;
   readonly #running = new Set<Promise<unknown>>();
+  readonly #observer: EtcdObserver | undefined;
   #closing: Promise<void> | undefined;
 
   /** Use `openEtcd`. */
@@ -102,6 +121,10 @@ export class EtcdBackend implements Backend {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLogger;
+    this.#observer =
+      options.registry === undefined
+        ? undefined
+        : createEtcdMetrics(options.registry, async () => Number((await readStatus(connection)).dbSize));
     this.#writer = new EtcdWriter({
       connection,
       keyspace,
@@ -111,7 +134,7 @@ export class EtcdBackend implements Backend {
   }
 
   async get(key: string): Promise<{ readonly item: StoredValue | undefined; readonly revision: Revision }> {
-    return await this.#run(async () => {
+    return await this.#run('get', async () => {
       await this.#writer.settled();
       const { kvs, header } = await this.#range(rangeOf(this.#keyspace.key(key)));
       const [item] = kvs;
@@ -123,7 +146,7 @@ export class EtcdBackend implements Backend {
   }
 
   async list(prefix: string, options: ListOptions = {}): Promise<ListResult> {
-    return await this.#run(async () => {
+    return await this.#run('list', async () => {
       for (let attempt = 1; ; attempt++) {
         try {
           return await this.#listPages(prefix, options);
@@ -137,7 +160,7 @@ export class EtcdBackend implements Backend {
 
   async commit(commit: Commit): Promise<CommitResult> {
     checkCommit(commit);
-    return await this.#run(() => this.#writer.commit(commit));
+    return await this.#run('txn', () => this.#writer.commit(commit));
   }
 
   watch(prefix: string, after: Revision, signal: AbortSignal): AsyncIterable<WatchBatch> {
@@ -158,14 +181,14 @@ export class EtcdBackend implements Backend {
   }
 
   async revision(): Promise<Revision> {
-    return await this.#run(async () => {
+    return await this.#run('revision', async () => {
       const { header } = await this.#range({ ...rangeOf(this.#keyspace.key(recordKey)), countOnly: true });
       return this.#keyspace.fromEtcd(header?.revision ?? 0n);
     });
   }
 
   async compact(revision: Revision): Promise<void> {
-    await this.#run(async () => {
+    await this.#run('compact', async () => {
       const target = this.#keyspace.toEtcd(revision);
       if (target <= 0n) return;
       try {
@@ -265,15 +288,20 @@ export class EtcdBackend implements Backend {
   }
 
   /** Runs what `close` waits for. */
-  async #run<T>(action: () => Promise<T>): Promise<T> {
+  async #run<T>(operation: string, action: () => Promise<T>): Promise<T> {
     if (this.#closing !== undefined) throw new ClosedError('the store is closed');
     this.#connection.checkOpen();
+    const ended = this.#observer?.began(operation);
     const running = action();
     this.#running.add(running);
+    let failed = true;
     try {
-      return await running;
+      const result = await running;
+      failed = false;
+      return result;
     } finally {
       this.#running.delete(running);
+      ended?.(failed);
     }
   }
 }

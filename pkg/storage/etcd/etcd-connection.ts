@@ -7,18 +7,24 @@ import { setMaxListeners } from 'node:events';
 import { type CallOptions, type ClientUnaryCall, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { backoffDelay } from '#base/backoff';
 import type { Clock } from '#base/clock';
-import { StatusError } from '#base/errors';
+import { messageOf, StatusError } from '#base/errors';
 import type { Logger } from '#base/logging';
 import { ClosedError } from '../backend.ts';
 import { EtcdError, isPassing, toEtcdError } from './etcd-error.ts';
 import { EtcdMember, type EtcdTls } from './etcd-member.ts';
 import type { ResponseHeader } from './generated/etcd.ts';
 
+export interface EtcdSecrets extends EtcdTls {
+  readonly password?: string;
+}
+
 export interface ConnectionOptions extends EtcdTls {
   /** `https://HOST:PORT`, `http://HOST:PORT` or `unix:///PATH`, in the order in which they are tried. */
   readonly endpoints: readonly string[];
   readonly user?: string;
   readonly password?: string;
+  /** Reads anew what files may have been changed; looked at now and then. Nothing is looked at unless given. */
+  readonly refresh?: () => Promise<EtcdSecrets>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -39,6 +45,8 @@ type Headed = { readonly header: ResponseHeader | undefined };
 const attemptTimeout = 5_000;
 /** Milliseconds until a read fails. */
 const readTimeout = 10_000;
+/** Milliseconds between looks at the files. */
+const refreshInterval = 30_000;
 const retry = { initial: 20, maximum: 1_000, jitter: 0.5 };
 
 export class EtcdConnection {
@@ -48,6 +56,7 @@ export class EtcdConnection {
   readonly #ended = new AbortController();
   #current = 0;
   #token: Promise<string> | undefined;
+  #secrets: EtcdSecrets;
   #cluster: bigint | undefined;
   #highest = 0;
   /** Why nothing can be done any more. */
@@ -62,6 +71,8 @@ export class EtcdConnection {
     setMaxListeners(0, this.#ended.signal);
     this.#options = options;
     this.#members = options.endpoints.map((endpoint) => new EtcdMember(endpoint, options));
+    this.#secrets = given(options);
+    if (options.refresh !== undefined) this.#refreshLater(options.refresh);
   }
 
   /** The highest revision that etcd has told; etcd's own count. */
@@ -141,7 +152,8 @@ export class EtcdConnection {
   async metadata(member: EtcdMember): Promise<Metadata> {
     const metadata = new Metadata();
     metadata.set('hasleader', 'true');
-    const { user, password } = this.#options;
+    const { user } = this.#options;
+    const { password } = this.#secrets;
     if (user === undefined) return metadata;
     this.#token ??= this.#signIn(member, user, password ?? '');
     const signing = this.#token;
@@ -188,6 +200,24 @@ export class EtcdConnection {
     this.#ended.abort();
   }
 
+  #refreshLater(refresh: () => Promise<EtcdSecrets>): void {
+    const { clock, log } = this.#options;
+    clock.schedule(refreshInterval, () => {
+      if (this.ended.aborted) return;
+      refresh()
+        .then((secrets) => {
+          if (this.ended.aborted || JSON.stringify(given(secrets)) === JSON.stringify(this.#secrets)) return;
+          for (const member of this.#members) member.retrust(secrets);
+          this.#secrets = given(secrets);
+          this.forgetToken();
+          log.info('etcd is spoken to with the new certificates and password');
+        })
+        // A file that is being written: what there was still holds.
+        .catch((error: unknown) => log.warn('the certificates or the password for etcd cannot be read anew', { error: messageOf(error) }))
+        .finally(() => this.#refreshLater(refresh));
+    });
+  }
+
   /** Ends calls that run, and the connections. */
   close(): void {
     for (const call of this.#calls) call.cancel();
@@ -229,6 +259,15 @@ export class EtcdConnection {
       this.#calls.add(call);
     });
   }
+}
+
+function given({ certificateAuthority, certificate, key, password }: { [Name in keyof EtcdSecrets]?: string | undefined }): EtcdSecrets {
+  return {
+    ...(certificateAuthority === undefined ? {} : { certificateAuthority }),
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(key === undefined ? {} : { key }),
+    ...(password === undefined ? {} : { password }),
+  };
 }
 
 /** What a user is told when etcd does not answer. */

@@ -32,11 +32,13 @@ export class EtcdMember {
   /** As it was given. */
   readonly url: string;
   readonly #target: string;
-  readonly #credentials: ChannelCredentials;
+  /** Of the TLS that it is given. */
+  readonly #credentialsOf: (tls: EtcdTls) => ChannelCredentials;
   readonly #options: ClientOptions;
   #kv: KVClient | undefined;
   #auth: AuthClient | undefined;
   #watches: WatchClient | undefined;
+  #credentials: ChannelCredentials;
 
   /** Throws an error that says what is wrong with the endpoint. */
   constructor(endpoint: string, tls: EtcdTls) {
@@ -44,7 +46,8 @@ export class EtcdMember {
     this.url = endpoint;
     if (url.protocol === 'unix:') {
       this.#target = `unix:${decodeURIComponent(url.pathname)}`;
-      this.#credentials = credentials.createInsecure();
+      this.#credentialsOf = () => credentials.createInsecure();
+      this.#credentials = this.#credentialsOf(tls);
       // Else it would be the path, which servers refuse.
       this.#options = { ...channelOptions, 'grpc.default_authority': 'localhost' };
       return;
@@ -54,7 +57,8 @@ export class EtcdMember {
     const address = url.hostname.replace(/^\[|\]$/g, '');
     const secure = url.protocol === 'https:';
     const byAddress = secure && isIP(address) !== 0;
-    this.#credentials = secure ? secureCredentials(tls, byAddress ? address : undefined) : credentials.createInsecure();
+    this.#credentialsOf = (given) => (secure ? secureCredentials(given, byAddress ? address : undefined) : credentials.createInsecure());
+    this.#credentials = this.#credentialsOf(tls);
     // A server's name in TLS is never an address; the certificate is checked against the address all the same.
     this.#options = byAddress ? { ...channelOptions, 'grpc.ssl_target_name_override': 'etcd' } : channelOptions;
   }
@@ -72,6 +76,15 @@ export class EtcdMember {
   get watches(): WatchClient {
     this.#watches ??= new WatchClient(this.#target, this.#credentials, this.#options);
     return this.#watches;
+  }
+
+  /** Dials with other certificates from now on; what is under way ends on the connections that there are. Throws for what is no PEM. */
+  retrust(tls: EtcdTls): void {
+    this.#credentials = this.#credentialsOf(tls);
+    this.close();
+    this.#kv = undefined;
+    this.#auth = undefined;
+    this.#watches = undefined;
   }
 
   close(): void {
