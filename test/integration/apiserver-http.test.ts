@@ -460,4 +460,24 @@ describe('connections', () => {
     stream.close();
     expect(await cluster.client.find(configMaps, { namespace: 'default', name: 'meanwhile' })).toBeDefined();
   });
+
+  test('over HTTP/2 get heads without bodies, are told to go on, and are refused what is no request', async () => {
+    const head = await ask('HEAD', '/healthz');
+    expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', '2']);
+    const waiting = session.request({
+      ':method': 'POST',
+      ':path': collection,
+      'content-type': 'application/json',
+      expect: '100-continue',
+    });
+    const created = new Promise((resolve) => void waiting.once('response', (headers) => resolve(headers[':status'])));
+    waiting.once('continue', () => waiting.end(JSON.stringify(configMap('continued'))));
+    expect(await created).toBe(201);
+    waiting.resume();
+    expect((await ask('POST', collection, { expect: 'a-lot' }, '{}')).status).toBe(417);
+    const tunnel = session.request({ ':method': 'CONNECT', ':authority': 'elsewhere:80' });
+    expect(await new Promise((resolve) => void tunnel.once('response', (headers) => resolve(headers[':status'])))).toBe(405);
+    tunnel.close();
+    expect((await ask('GET', `${collection}/continued`)).status).toBe(200);
+  });
 });
