@@ -54,9 +54,11 @@ export class EtcdConnection {
   readonly #options: ConnectionOptions;
   readonly #calls = new Set<ClientUnaryCall>();
   readonly #ended = new AbortController();
+  /** What every call sends along; the library copies it. */
+  readonly #common = new Metadata();
+  #secrets: EtcdSecrets;
   #current = 0;
   #token: Promise<string> | undefined;
-  #secrets: EtcdSecrets;
   #cluster: bigint | undefined;
   #highest = 0;
   /** Why nothing can be done any more. */
@@ -69,6 +71,7 @@ export class EtcdConnection {
       throw new Error('a certificate for etcd and its key come together');
     // Every watch and every wait listens to it.
     setMaxListeners(0, this.#ended.signal);
+    this.#common.set('hasleader', 'true');
     this.#options = options;
     this.#members = options.endpoints.map((endpoint) => new EtcdMember(endpoint, options));
     this.#secrets = given(options);
@@ -150,11 +153,10 @@ export class EtcdConnection {
 
   /** What a call or a watch sends along: the token, and that a member without a leader is not to answer. */
   async metadata(member: EtcdMember): Promise<Metadata> {
-    const metadata = new Metadata();
-    metadata.set('hasleader', 'true');
     const { user } = this.#options;
     const { password } = this.#secrets;
-    if (user === undefined) return metadata;
+    if (user === undefined) return this.#common;
+    const metadata = this.#common.clone();
     this.#token ??= this.#signIn(member, user, password ?? '');
     const signing = this.#token;
     try {
@@ -251,12 +253,19 @@ export class EtcdConnection {
 
   #call<Request, Response>(method: Unary<Request, Response>, request: Request, metadata: Metadata): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const call = method(request, metadata, { deadline: Date.now() + attemptTimeout }, (error, response) => {
-        this.#calls.delete(call);
-        if (error === null) resolve(response);
-        else reject(error);
-      });
-      this.#calls.add(call);
+      // The library notes the stack of every call for the case that it fails, which takes longer than encoding the call; nobody would read it.
+      const { stackTraceLimit } = Error;
+      Error.stackTraceLimit = 0;
+      try {
+        const call = method(request, metadata, { deadline: Date.now() + attemptTimeout }, (error, response) => {
+          this.#calls.delete(call);
+          if (error === null) resolve(response);
+          else reject(error);
+        });
+        this.#calls.add(call);
+      } finally {
+        Error.stackTraceLimit = stackTraceLimit;
+      }
     });
   }
 }
