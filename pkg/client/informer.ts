@@ -170,12 +170,11 @@ class WatchingInformer<T extends KubernetesObject> implements Informer<T> {
     this.#handlers.add(follow);
     try {
       let since = clock.monotonic();
-      let given = 0;
       for (const key of missing) {
         missing.delete(key);
         const object = this.#objects.get(key);
         if (object !== undefined) handler({ type: 'ADDED', object, old: undefined });
-        if (++given % 16 !== 0 || clock.monotonic() - since < slice) continue;
+        if (clock.monotonic() - since < slice) continue;
         await setImmediate();
         signal.throwIfAborted();
         since = clock.monotonic();

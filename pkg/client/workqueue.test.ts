@@ -99,3 +99,30 @@ describe('a work queue', () => {
     await expect(second).resolves.toMatch(/a|b/);
   });
 });
+
+test('a long queue of work that waits for nothing lets others run in between, and each key comes once and in order', async () => {
+  const queue = createWorkQueue<number>({ clock: new ManualClock() });
+  const stop = new AbortController();
+  for (let key = 0; key < 5000; key++) queue.add(key);
+  let turns = 0;
+  let counting = true;
+  const count = (): void => {
+    turns++;
+    if (counting) setImmediate(count);
+  };
+  setImmediate(count);
+  const seen: number[] = [];
+  const processing = queue.process(
+    4,
+    async (key) => {
+      seen.push(key);
+      if (key === 10) queue.add(5000);
+      if (key === 5000) stop.abort();
+    },
+    stop.signal,
+  );
+  await processing;
+  counting = false;
+  expect(turns).toBeGreaterThan(500);
+  expect(seen).toEqual(Array.from({ length: 5001 }, (_, key) => key));
+});

@@ -4,6 +4,7 @@
  * one that fails over and over delays no other. It holds keys alone: the worker reads the world for itself.
  */
 import { setMaxListeners } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { type BackoffOptions, backoffDelay } from '#base/backoff';
 import type { Clock } from '#base/clock';
 
@@ -47,6 +48,8 @@ export interface WorkQueue<K = string> {
   process(workers: number, work: (key: K) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
+/** Keys that wait from which on each is worked on in a turn of its own. */
+const longQueue = 64;
 const defaultBackoff: BackoffOptions = { initial: 5, maximum: 1_000_000 };
 
 export function createWorkQueue<K = string>(options: WorkQueueOptions): WorkQueue<K> {
@@ -64,6 +67,8 @@ class KeyedQueue<K> implements WorkQueue<K> {
   readonly #observer: WorkQueueObserver | undefined;
   /** Due keys with the time at which they became due, oldest first (a Map keeps the order of insertion). */
   readonly #due = new Map<K, number>();
+  /** Stands before the oldest key. */
+  #cursor: MapIterator<[K, number]> | undefined;
   readonly #working = new Map<K, number>();
   /** Added while worked on: due again when done. */
   readonly #again = new Set<K>();
@@ -133,7 +138,9 @@ class KeyedQueue<K> implements WorkQueue<K> {
         if (this.#due.size > 0) this.#wake();
         throw signal.reason;
       }
-      for (const [key, since] of this.#due) {
+      const next = this.#oldest();
+      if (next !== undefined) {
+        const [key, since] = next;
         const now = this.#clock.monotonic();
         this.#due.delete(key);
         this.#working.set(key, now);
@@ -142,6 +149,17 @@ class KeyedQueue<K> implements WorkQueue<K> {
       }
       await this.#waitForKey(signal);
     }
+  }
+
+  /** Each look from the front would walk over all that was taken before. */
+  #oldest(): [K, number] | undefined {
+    while (this.#due.size > 0) {
+      this.#cursor ??= this.#due.entries();
+      const next = this.#cursor.next();
+      if (next.done !== true) return next.value;
+      this.#cursor = undefined;
+    }
+    return undefined;
   }
 
   done(key: K): void {
@@ -159,6 +177,8 @@ class KeyedQueue<K> implements WorkQueue<K> {
     const hand = async (): Promise<void> => {
       while (!stop.aborted) {
         let key: K;
+        // Work that finds nothing to do waits for nothing: a long queue of it must not hold up all else.
+        if (this.#due.size >= longQueue) await setImmediate();
         try {
           key = await this.take(stop);
         } catch {

@@ -69,6 +69,8 @@ export class Snapshot {
   #scoredCpu = new Float64Array(64);
   #scoredMemory = new Float64Array(64);
   readonly #pods = new Map<string, PlacedPod>();
+  /** What placed pods of one sort share, with how many they are. */
+  readonly #shapes = new Map<string, { readonly shape: PodShape; pods: number }>();
   readonly #counters = new Map<string, Counter>();
   readonly #images: (ReadonlySet<string> | undefined)[] = [];
   readonly #workloads = new Map<string, Map<number, number>>();
@@ -295,7 +297,13 @@ export class Snapshot {
     if (this.guarded.has(placed.uid)) this.guarded.set(placed.uid, confirmed);
   }
 
-  #put(placed: PlacedPod): void {
+  #put(given: PlacedPod): void {
+    // There are many pods, and few sorts of them.
+    const sort = sortOf(given.shape);
+    const shared = this.#shapes.get(sort);
+    if (shared === undefined) this.#shapes.set(sort, { shape: given.shape, pods: 1 });
+    else shared.pods++;
+    const placed = shared === undefined ? given : { ...given, shape: shared.shape };
     const { uid, shape, slot } = placed;
     this.#pods.set(uid, placed);
     this.#bySlot[slot]!.set(uid, placed);
@@ -307,6 +315,9 @@ export class Snapshot {
     this.#pods.delete(placed.uid);
     this.#bySlot[placed.slot]!.delete(placed.uid);
     this.guarded.delete(placed.uid);
+    const sort = sortOf(placed.shape);
+    const shared = this.#shapes.get(sort);
+    if (shared !== undefined && --shared.pods === 0) this.#shapes.delete(sort);
     this.#count(placed, -1);
   }
 
@@ -345,6 +356,11 @@ export class Snapshot {
     this.#scoredCpu = larger(this.#scoredCpu);
     this.#scoredMemory = larger(this.#scoredMemory);
   }
+}
+
+/** Equal for shapes that differ in nothing (but in the node that the pod names, which for a placed one is its slot's). */
+function sortOf({ priority, class: plugins }: PodShape): string {
+  return `${priority} ${plugins}`;
 }
 
 function step(counts: Map<number, number>, slot: number, by: 1 | -1): void {

@@ -175,7 +175,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let api: ApiServer | undefined;
   let agents: Components | undefined;
   try {
-    await Promise.race([cache.ready(), caching]);
+    await Promise.race([cache.loaded(), caching]);
     const components = await createComponents({
       enabled: options.components ?? {},
       pki,

@@ -5,7 +5,7 @@
 import type { KubernetesObject } from '#api/object';
 import type { Revision } from './backend.ts';
 import { parseItemKey } from './keys.ts';
-import { encodeJson, replaceRevision, spliceRevision, storable } from './values.ts';
+import { type Allocate, encodeJson, replaceRevision, spliceRevision, storable } from './values.ts';
 
 export class CachedObject {
   /** `namespace/name` or `name`, encoded as in the store: the order of lists. */
@@ -76,6 +76,11 @@ export class ObjectDecoder {
     this.#known.set(value, made);
     return made;
   }
+}
+
+/** A stored value that nobody has at hand yet, as one of many that are loaded. */
+export function loadObject(key: string, value: Uint8Array, revision: Revision, allocate: Allocate): CachedObject {
+  return new CachedObject(key, revision, spliceRevision(value, revision, allocate));
 }
 
 /** What parsing the stored form under this revision would give, frozen; undefined where its JSON would be read as something else. Uses the form up. */

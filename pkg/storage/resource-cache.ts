@@ -128,20 +128,18 @@ export class ResourceCache {
       await this.#reach({ notOlderThan: at.exactly });
       if (at.exactly < this.#window.start) return await this.#listFromBackend(options, at.exactly);
       const state = this.#stateAt(at.exactly);
-      return await this.#page(state, at.exactly, options, this.#candidates(state, start, end, options.index));
+      return await this.#page(state, at.exactly, options, state.range(start, end), this.#filterOf(options));
     }
+    const index = await this.#builtIndex(options.index);
     await this.#reach(at);
     const revision = this.#parts.progress.revision;
-    const index = this.#index(options.index);
     if (options.index !== undefined && index !== undefined) {
-      const found = [...index.find(options.index.value).values()].filter(({ key }) => key >= start && (end === undefined || key < end));
-      found.sort((a, b) => (a.key < b.key ? -1 : 1));
       if (options.limit !== undefined) this.#stateAt(revision);
-      return await this.#page(undefined, revision, options, found);
+      return await this.#page(undefined, revision, options, found(index, options.index, start, end), options.filter);
     }
     // A page that is followed by others, or that pauses to filter, needs a state that stands still.
     const state = options.limit === undefined && options.filter === undefined ? this.#objects : this.#stateAt(revision);
-    return await this.#page(state, revision, options, this.#candidates(state, start, end, options.index));
+    return await this.#page(state, revision, options, state.range(start, end), options.filter);
   }
 
   /**
@@ -149,25 +147,25 @@ export class ResourceCache {
    * and Timeout when it does not exist yet; while it runs, `SlowConsumerError` when the consumer leaves too much waiting.
    */
   async watch(options: CacheWatchOptions, signal: AbortSignal): Promise<ResourceWatch> {
-    const { after, namespace, index, filter } = options;
+    const { after, namespace } = options;
+    const index = after === undefined ? await this.#builtIndex(options.index) : undefined;
     await this.#reach(after === undefined ? 'newest' : { notOlderThan: after });
-    const prefix = namespace === undefined ? undefined : itemKey({ namespace, name: '' });
     const revision = this.#parts.progress.revision;
     if (after !== undefined && after < this.#window.start) throw tooOld(after, this.#window.start);
-    let initial: readonly CacheEvent[] = [];
-    if (after === undefined) {
-      const [start, end] = keyRange({ namespace });
-      const found = [...this.#candidates(this.#objects, start, end, index)];
-      initial = found.map((object) => new CacheEvent(object.revision, object, undefined));
-    } else {
-      initial = this.#window
-        .after(after)
-        .filter((event) => (prefix === undefined || event.key.startsWith(prefix)) && this.#touches(event, index));
-    }
-    if (filter !== undefined) initial = initial.filter(filter);
+    // Nothing is lost from here on, however long it takes to choose what comes first.
     const { reader, release } = this.#watchers.open(options, revision);
     if (signal.aborted) release();
     else signal.addEventListener('abort', release, { once: true });
+    let initial: readonly CacheEvent[];
+    if (after === undefined) {
+      const [start, end] = keyRange({ namespace });
+      const state = options.filter === undefined ? this.#objects : this.#stateAt(revision);
+      const present =
+        options.index === undefined || index === undefined ? state.range(start, end) : found(index, options.index, start, end);
+      initial = await this.#choose(asCreations(present), options.filter);
+    } else {
+      initial = await this.#choose(this.#window.after(after), this.#wants(options));
+    }
     const progress = this.#parts.progress;
     let first: ResourceWatchBatch | undefined;
     if (after === undefined || initial.length > 0) first = { events: initial, revision, initialEnd: after === undefined };
@@ -199,7 +197,6 @@ export class ResourceCache {
   /** Puts in an object of the base state. For the WatchCache only. */
   load(object: CachedObject): void {
     this.#objects.set(object);
-    for (const index of this.#indexes) index.update(object.key, object);
   }
 
   /** Takes in one change. For the WatchCache only, in revision order, followed by `advance`. */
@@ -210,8 +207,8 @@ export class ResourceCache {
     else this.#objects.set(current);
     const event = new CacheEvent(revision, current, previous);
     this.#window.add(event);
-    const indexed = this.#indexes.map((index) => ({ name: index.indexer.name, values: index.update(key, current) }));
-    this.#watchers.dispatch(event, indexed);
+    for (const index of this.#indexes) index.update(key, current);
+    this.#watchers.dispatch(event, this.#parts.indexers);
   }
 
   /** All changes up to `revision` were applied. For the WatchCache only. */
@@ -241,25 +238,52 @@ export class ResourceCache {
     return index;
   }
 
-  #touches(event: CacheEvent, query: IndexQuery | undefined): boolean {
-    const has = this.#hasValue(query);
-    return (event.current !== undefined && has(event.current)) || (event.previous !== undefined && has(event.previous));
+  async #builtIndex(query: IndexQuery | undefined): Promise<ObjectIndex | undefined> {
+    for (;;) {
+      const index = this.#index(query);
+      if (index === undefined) return undefined;
+      await this.#parts.progress.reach(0);
+      await index.build(() => this.#objects.clone().range(), this.#parts.turns);
+      // Unless everything was loaded anew meanwhile.
+      if (this.#index(query) === index) return index;
+    }
   }
 
-  #hasValue(query: IndexQuery | undefined): (object: CachedObject) => boolean {
+  #hasValue(query: IndexQuery | undefined): ((object: CachedObject) => boolean) | undefined {
     const index = this.#index(query);
-    if (query === undefined || index === undefined) return () => true;
+    if (query === undefined || index === undefined) return undefined;
     return (object) => index.indexer.values(object.object).includes(query.value);
   }
 
-  *#candidates(
-    state: OrderedList<CachedObject>,
-    start: string,
-    end: string | undefined,
-    query: IndexQuery | undefined,
-  ): Generator<CachedObject> {
-    const has = this.#hasValue(query);
-    for (const object of state.range(start, end)) if (has(object)) yield object;
+  #filterOf({ index, filter }: CacheListOptions): ((object: CachedObject) => boolean) | undefined {
+    const has = this.#hasValue(index);
+    if (has === undefined || filter === undefined) return has ?? filter;
+    return (object) => has(object) && filter(object);
+  }
+
+  /** What of the window a watch is given. */
+  #wants({ namespace, index, filter }: CacheWatchOptions): ((event: CacheEvent) => boolean) | undefined {
+    const prefix = namespace === undefined ? undefined : itemKey({ namespace, name: '' });
+    const has = this.#hasValue(index);
+    if (prefix === undefined && has === undefined) return filter;
+    return (event) =>
+      (prefix === undefined || event.key.startsWith(prefix)) &&
+      (has === undefined || [event.current, event.previous].some((object) => object !== undefined && has(object))) &&
+      (filter === undefined || filter(event));
+  }
+
+  async #choose(events: Iterable<CacheEvent>, filter: ((event: CacheEvent) => boolean) | undefined): Promise<CacheEvent[]> {
+    if (filter === undefined) return [...events];
+    const chosen: CacheEvent[] = [];
+    let since = this.#parts.clock.monotonic();
+    let visited = 0;
+    for (const event of events) {
+      if (filter(event)) chosen.push(event);
+      if (++visited % 16 !== 0 || this.#parts.clock.monotonic() - since < slice) continue;
+      await this.#parts.turns.next();
+      since = this.#parts.clock.monotonic();
+    }
+    return chosen;
   }
 
   /** The state at a revision of the window, standing still. Worked out by undoing the events since. */
@@ -283,9 +307,9 @@ export class ResourceCache {
     revision: Revision,
     options: CacheListOptions,
     candidates: Iterable<CachedObject>,
+    filter: ((object: CachedObject) => boolean) | undefined,
   ): Promise<CacheList> {
     const limit = options.limit ?? Number.POSITIVE_INFINITY;
-    const { filter } = options;
     const items: CachedObject[] = [];
     let since = this.#parts.clock.monotonic();
     let visited = 0;
@@ -309,7 +333,6 @@ export class ResourceCache {
   /** A revision that has left the window may still be in the backend's history. */
   async #listFromBackend(options: CacheListOptions, revision: Revision): Promise<CacheList> {
     const root = resourcePrefix(this.resource);
-    const has = this.#hasValue(options.index);
     const prefix = options.namespace === undefined ? root : root + itemKey({ namespace: options.namespace, name: '' });
     try {
       const all = options.filter !== undefined || options.index !== undefined || options.limit === undefined;
@@ -319,7 +342,7 @@ export class ResourceCache {
         ...(all ? {} : { limit: (options.limit ?? 0) + 1 }),
       });
       const objects = result.items.map((item) => this.#parts.decoder.decode(item.key.slice(root.length), item.value, item.revision));
-      const page = await this.#page(undefined, revision, options, objects.filter(has));
+      const page = await this.#page(undefined, revision, options, objects, this.#filterOf(options));
       return all ? page : { ...page, remaining: result.count - page.items.length };
     } catch (error) {
       if (error instanceof CompactedError) throw new StatusError('Expired', 'The resourceVersion for the provided list is too old.');
@@ -327,6 +350,16 @@ export class ResourceCache {
       throw error;
     }
   }
+}
+
+/** What the index has under the value, in key order. */
+function found(index: ObjectIndex, { value }: IndexQuery, start: string, end: string | undefined): CachedObject[] {
+  const inRange = [...index.find(value).values()].filter(({ key }) => key >= start && (end === undefined || key < end));
+  return inRange.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+function* asCreations(objects: Iterable<CachedObject>): Generator<CacheEvent> {
+  for (const object of objects) yield new CacheEvent(object.revision, object, undefined);
 }
 
 function keyRange(options: { readonly namespace?: string | undefined; readonly start?: string | undefined }): [string, string | undefined] {

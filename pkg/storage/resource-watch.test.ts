@@ -69,8 +69,7 @@ test('whatever watchers ask for, each gets the events that it would choose from 
         else state.set(key, current);
         const event = new CacheEvent(index + 1, current, previous);
         events.push(event);
-        const values = new Set([previous, current].flatMap((one) => one?.object.metadata.labels?.color ?? []));
-        set.dispatch(event, [{ name: 'color', values }]);
+        set.dispatch(event, [{ name: 'color', values: (one) => Object.values(one.metadata.labels ?? {}) }]);
         set.advance(index + 1);
       }
       for (const { wants, opened } of watchers) {

@@ -6,7 +6,7 @@ import type { Revision } from './backend.ts';
 import { EventLog, type EventReader } from './event-log.ts';
 import type { Taken } from './event-queue.ts';
 import { itemKey } from './keys.ts';
-import type { IndexQuery } from './object-index.ts';
+import type { Indexer, IndexQuery } from './object-index.ts';
 import type { CacheEvent } from './watch-event.ts';
 
 /** A batch of a watch; `initialEnd` marks the last one of the initial events. Watches that are equally far get the same list of events. */
@@ -87,14 +87,14 @@ export class WatcherSet {
     };
   }
 
-  /** Hands the event to whom it concerns; `indexed` are its object's values, before and now, by index name. */
-  dispatch(event: CacheEvent, indexed: readonly { readonly name: string; readonly values: ReadonlySet<string> }[]): void {
+  /** Hands the event to whom it concerns; `indexers` are those by which there may be watchers. */
+  dispatch(event: CacheEvent, indexers: readonly Indexer[]): void {
     if (this.#groups.size === 0) return;
     this.#give(wide, event);
     if (this.#sorts.has('namespace')) this.#give(bucketKey('namespace', event.key.slice(0, event.key.indexOf('/') + 1)), event);
     if (this.#sorts.has('name')) this.#give(bucketKey('name', event.key), event);
     if (this.#sorts.has('index')) {
-      for (const { name, values } of indexed) for (const value of values) this.#give(bucketKey('index', name, value), event);
+      for (const key of indexKeys(event, indexers)) this.#give(key, event);
     }
     if (this.#sorts.has('label')) {
       for (const key of labelKeys(event)) this.#give(key, event);
@@ -169,6 +169,16 @@ function bucketKey(sort: 'namespace' | 'name' | 'index' | 'label', ...parts: rea
 function sortOf(bucket: string): string {
   const end = bucket.indexOf('\0');
   return end < 0 ? bucket : bucket.slice(0, end);
+}
+
+/** The buckets of the index values that the object has, or had before. */
+function indexKeys({ current, previous }: CacheEvent, indexers: readonly Indexer[]): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const object of [current, previous]) {
+    if (object === undefined) continue;
+    for (const { name, values } of indexers) for (const value of values(object.object)) keys.add(bucketKey('index', name, value));
+  }
+  return keys;
 }
 
 /** The buckets of the labels that the object has, or had before. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { KubernetesObject } from '#api/object';
-import { decodeJson, encodeJson, encodeObject, formatJson, maximumValueLength, replaceRevision, spliceRevision } from './values.ts';
+import { decodeJson, encodeJson, encodeObject, formatJson, maximumValueLength, replaceRevision, slabs, spliceRevision } from './values.ts';
 
 const object = fc.record({
   apiVersion: fc.string(),
@@ -40,4 +40,14 @@ describe('stored values', () => {
     expect(() => decodeJson(new Uint8Array(0))).toThrow('format none');
     expect(decodeJson(encodeJson({ a: 1 }))).toEqual({ a: 1 });
   });
+});
+
+test('values side by side keep apart, whatever their size', () => {
+  const allocate = slabs();
+  const sizes = [1, 100, 16_384, 16_385, 200_000, ...Array.from({ length: 300 }, (_, index) => index * 7)];
+  const buffers = sizes.map((size, index) => allocate(size).fill(index));
+  for (const [index, buffer] of buffers.entries()) {
+    expect(buffer.length).toBe(sizes[index]);
+    expect(buffer.every((byte) => byte === index % 256)).toBe(true);
+  }
 });

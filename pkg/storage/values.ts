@@ -17,6 +17,12 @@ export const maximumValueLength = 1_500_000;
 const metadataStart = Buffer.from('"metadata":{');
 const closingBrace = 0x7d;
 
+/** Where a buffer of a length comes from. */
+export type Allocate = (length: number) => Buffer;
+
+// A buffer of its own, not a slice of Node's pool: it lives long, and would keep its neighbours alive.
+const alone: Allocate = (length) => Buffer.allocUnsafeSlow(length);
+
 /**
  * The object in the order of fields that stored JSON has: a copy that shares all below its metadata, without a resourceVersion but with the place for it
  * (which JSON leaves out).
@@ -57,11 +63,11 @@ export function decodeJson(value: Uint8Array): unknown {
 }
 
 /** The object's JSON for clients: the stored form with `metadata.resourceVersion` in its place. Throws on a value that is not of a known format. */
-export function spliceRevision(value: Uint8Array, revision: Revision): Buffer {
+export function spliceRevision(value: Uint8Array, revision: Revision, allocate = alone): Buffer {
   const stored = readable(value);
   const at = stored.indexOf(metadataStart);
   if (at < 0) throw new Error('a stored object has no metadata');
-  return splice(stored, 1, at + metadataStart.length, at + metadataStart.length, revision);
+  return splice(stored, 1, at + metadataStart.length, at + metadataStart.length, revision, allocate);
 }
 
 /** The same JSON under another revision: of an object that was deleted, or that left a selector, by that revision. */
@@ -70,12 +76,12 @@ export function replaceRevision(json: Buffer, revision: Revision): Buffer {
   // `"resourceVersion":"` has 19 characters; the number has no quote.
   let end = json.indexOf(0x22, start + 19) + 1;
   if (json[end] === 0x2c) end++;
-  return splice(json, 0, start, end, revision);
+  return splice(json, 0, start, end, revision, alone);
 }
 
-function splice(source: Buffer, from: number, headEnd: number, tailStart: number, revision: Revision): Buffer {
+function splice(source: Buffer, from: number, headEnd: number, tailStart: number, revision: Revision, allocate: Allocate): Buffer {
   const field = `"resourceVersion":"${revision}"${source[tailStart] === closingBrace ? '' : ','}`;
-  const result = Buffer.allocUnsafeSlow(headEnd - from + field.length + source.length - tailStart);
+  const result = allocate(headEnd - from + field.length + source.length - tailStart);
   source.copy(result, 0, from, headEnd);
   result.write(field, headEnd - from, 'latin1');
   source.copy(result, headEnd - from + field.length, tailStart);
@@ -89,4 +95,26 @@ function readable(value: Uint8Array): Buffer {
     );
   }
   return Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+}
+
+/** Bytes of a slab, and of the largest value that is put into one. */
+const slabSize = 256 * 1024;
+const largestInSlab = 16 * 1024;
+
+/**
+ * Buffers that were made one after the other, side by side in larger ones: for what is loaded at once, because each buffer of its own costs time and a few
+ * hundred bytes. A slab is let go when none of its values is used any more: at worst what was loaded stays, and no more.
+ */
+export function slabs(): Allocate {
+  let slab: Buffer = Buffer.alloc(0);
+  let used = 0;
+  return (length) => {
+    if (length > largestInSlab) return alone(length);
+    if (used + length > slab.length) {
+      slab = alone(slabSize);
+      used = 0;
+    }
+    used += length;
+    return slab.subarray(used - length, used);
+  };
 }

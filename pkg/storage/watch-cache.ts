@@ -10,11 +10,11 @@ import type { Runnable } from '#base/lifecycle';
 import { type Logger, silentLogger } from '#base/logging';
 import { Turns } from '#base/turns';
 import { type Backend, CompactedError, type Revision, SlowConsumerError, type WatchBatch } from './backend.ts';
-import { ObjectDecoder } from './cached-object.ts';
+import { loadObject, ObjectDecoder } from './cached-object.ts';
 import { type GroupResource, internalKey, parseObjectKey, resourceId, rootPrefix } from './keys.ts';
 import { type Indexer, indexersFor } from './object-index.ts';
 import { ResourceCache, tooNew } from './resource-cache.ts';
-import { encodeJson } from './values.ts';
+import { encodeJson, slabs } from './values.ts';
 
 export interface WatchCacheOptions {
   readonly backend: Backend;
@@ -32,8 +32,9 @@ export interface WatchCacheOptions {
 
 /** Milliseconds that a consistent read waits for the watch before it asks for a sign of life by a write. */
 const barrierDelay = 100;
-/** Objects that are loaded at a time at the start. */
+/** Objects that are loaded at a time at the start, and milliseconds of it after which others are let run. */
 const loadPage = 5_000;
+const loadSlice = 5;
 /** Milliseconds after which a read that the cache cannot serve fails. */
 const readTimeout = 10_000;
 /** Between attempts to load from a store that does not answer. */
@@ -103,6 +104,11 @@ export class WatchCache implements Runnable {
   /** The resources of which there have been objects or readers. */
   resources(): readonly ResourceCache[] {
     return [...this.#resources.values()];
+  }
+
+  /** Resolves when the first load is done, however long that takes. Throws `StatusError` ServiceUnavailable when the store does not answer. */
+  async loaded(): Promise<void> {
+    if (!this.#ready) await this.#wait(0, Number.POSITIVE_INFINITY);
   }
 
   /** Resolves when everything is loaded. Throws `StatusError` Timeout, or ServiceUnavailable while the store does not answer. */
@@ -181,13 +187,19 @@ export class WatchCache implements Runnable {
     this.#base = base;
     this.#revision = base;
     for (const resource of this.#resources.values()) resource.reset(base);
+    const allocate = slabs();
     let start = rootPrefix;
+    let loaded = 0;
+    let since = performance.now();
     for (let more = true; more; ) {
       const page = await this.#options.backend.list(rootPrefix, { revision: base, start, limit: loadPage, count: false });
       for (const item of page.items) {
         const parsed = parseObjectKey(item.key);
         if (parsed === undefined) continue;
-        this.#resourceOf(parsed.resource).load(this.decoder.decode(parsed.item, item.value, item.revision));
+        this.#resourceOf(parsed.resource).load(loadObject(parsed.item, item.value, item.revision, allocate));
+        if (++loaded % 64 !== 0 || performance.now() - since < loadSlice) continue;
+        await this.#turns.next();
+        since = performance.now();
       }
       more = page.more;
       // `!` is the least character of a key: this comes right after the last one.
@@ -257,26 +269,22 @@ export class WatchCache implements Runnable {
     return await reading;
   }
 
-  async #wait(revision: Revision): Promise<void> {
+  async #wait(revision: Revision, patience = readTimeout): Promise<void> {
     if (this.#ended !== undefined) throw this.#ended;
     if (this.#ready && this.#revision >= revision) return;
     if (this.#unavailable !== undefined) throw this.#unavailable;
     const { clock } = this.#options;
     await new Promise<void>((resolve, reject) => {
       const nudge = clock.schedule(barrierDelay, () => this.#writeBarrier());
-      const limit = clock.schedule(readTimeout, () => {
-        waiter.reject(
-          new StatusError(
-            'Timeout',
-            `the cache has not reached revision ${revision} in ${readTimeout / 1000} s (it is at ${this.#revision}); try again`,
-            { details: { retryAfterSeconds: 1 } },
-          ),
-        );
-      });
+      const giveUp = (): void => {
+        const text = `the cache has not reached revision ${revision} in ${patience / 1000} s (it is at ${this.#revision}); try again`;
+        waiter.reject(new StatusError('Timeout', text, { details: { retryAfterSeconds: 1 } }));
+      };
+      const limit = Number.isFinite(patience) ? clock.schedule(patience, giveUp) : undefined;
       const settle = (): void => {
         this.#waiters.delete(waiter);
         nudge.cancel();
-        limit.cancel();
+        limit?.cancel();
       };
       const waiter: Waiter = {
         revision,

@@ -7,7 +7,7 @@ import type { Clock } from '#base/clock';
 /** Milliseconds between rounds, at least. */
 const leastRest = 8;
 /** Milliseconds of rest for each watch that writes in a round: about twice what its write costs. */
-const restPerWatch = 0.04;
+const restPerWatch = 0.05;
 /** Milliseconds between rounds, however many watches there are. */
 const longestRest = 200;
 /** Watches that write in one turn of the event loop. */
