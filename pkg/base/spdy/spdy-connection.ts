@@ -12,6 +12,10 @@ const frameTypes = { synStream: 1, synReply: 2, rstStream: 3, settings: 4, ping:
 const finFlag = 1;
 const maximumFrame = 16 * 1024 * 1024 - 1;
 const chunkBytes = 32 * 1024;
+/** What one peer may ask for: bytes of a stream's headers, streams open at once, pings that wait for their answer to be taken. */
+const maximumHeaderBytes = 256 * 1024;
+const maximumStreams = 2000;
+const maximumPings = 1000;
 
 export type SpdyHeaders = Readonly<Record<string, string>>;
 
@@ -67,6 +71,10 @@ export class SpdyConnection {
   readonly #inflate: HeaderCodec;
   #nextId: number;
   #buffer: Buffer = Buffer.alloc(0);
+  /** What has come after `#buffer`, until there is enough of it to go on. */
+  readonly #later: Buffer[] = [];
+  #missing = 0;
+  #pings = 0;
   #sending: Promise<void> = Promise.resolve();
   #receiving: Promise<void> = Promise.resolve();
   /** Resolves when the connection is over; rejects when it broke. */
@@ -173,11 +181,18 @@ export class SpdyConnection {
   }
 
   async #receive(chunk: Buffer): Promise<void> {
-    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
+    this.#later.push(chunk);
+    this.#missing -= chunk.length;
+    if (this.#missing > 0) return;
+    this.#buffer = Buffer.concat([this.#buffer, ...this.#later.splice(0)]);
+    this.#missing = 0;
     while (this.#buffer.length >= 8) {
       const length = this.#buffer.readUIntBE(5, 3);
       if (length > maximumFrame) throw new SpdyError(`a frame of ${length} bytes is too long`);
-      if (this.#buffer.length < 8 + length) return;
+      if (this.#buffer.length < 8 + length) {
+        this.#missing = 8 + length - this.#buffer.length;
+        return;
+      }
       const frame = this.#buffer.subarray(0, 8 + length);
       this.#buffer = this.#buffer.subarray(8 + length);
       if ((frame[0]! & 0x80) === 0) this.#receiveData(frame);
@@ -207,6 +222,8 @@ export class SpdyConnection {
     const body = frame.subarray(8);
     const id = body.length >= 4 ? body.readUInt32BE(0) & 0x7fffffff : 0;
     if (type === frameTypes.synStream) {
+      if (body.length < 10 || id === 0 || this.#streams.has(id)) throw new SpdyError(`a stream cannot be opened as ${id}`);
+      if (this.#streams.size >= maximumStreams) throw new SpdyError(`more than ${maximumStreams} streams are open`);
       const headers = decodeHeaders(await this.#inflate.run(body.subarray(10)));
       const stream = new SpdyStream(id, headers, this);
       this.#streams.set(id, stream);
@@ -227,7 +244,12 @@ export class SpdyConnection {
       this.#finish(stream);
     } else if (type === frameTypes.ping) {
       // A ping that we did not send is one to answer; odd ones are the client's.
-      if ((id % 2 === 1) !== (this.#options.role === 'client')) this.#enqueue(async () => Buffer.from(frame));
+      if ((id % 2 === 1) === (this.#options.role === 'client')) return;
+      if (++this.#pings > maximumPings) throw new SpdyError(`more than ${maximumPings} pings wait to be answered`);
+      this.#enqueue(
+        async () => Buffer.from(frame),
+        () => void this.#pings--,
+      );
     }
     // SETTINGS, GOAWAY, WINDOW_UPDATE and frames of later drafts change nothing here.
   }
@@ -245,17 +267,29 @@ export class SpdyConnection {
 class HeaderCodec {
   readonly #codec: Deflate | Inflate;
   readonly #output: Buffer[] = [];
+  #size = 0;
   #failure: Error | undefined;
 
   constructor(codec: Deflate | Inflate) {
     this.#codec = codec;
-    codec.on('data', (chunk: Buffer) => void this.#output.push(chunk));
+    codec.on('data', (chunk: Buffer) => {
+      this.#size += chunk.length;
+      if (this.#size <= maximumHeaderBytes) this.#output.push(chunk);
+      else codec.destroy(new Error(`they take more than ${maximumHeaderBytes} bytes`));
+    });
     codec.on('error', (error: Error) => {
       this.#failure = error;
     });
   }
 
   async run(input: Buffer): Promise<Buffer> {
+    this.#size = 0;
+    if (this.#failure === undefined) await this.#pass(input);
+    if (this.#failure !== undefined) throw new SpdyError(`the headers cannot be read: ${this.#failure.message}`);
+    return Buffer.concat(this.#output.splice(0));
+  }
+
+  async #pass(input: Buffer): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#codec.once('error', resolve);
       this.#codec.write(input, () => {
@@ -265,8 +299,6 @@ class HeaderCodec {
         });
       });
     });
-    if (this.#failure !== undefined) throw new SpdyError(`the headers cannot be read: ${this.#failure.message}`);
-    return Buffer.concat(this.#output.splice(0));
   }
 }
 
@@ -289,14 +321,18 @@ function encodeHeaders(headers: SpdyHeaders): Buffer {
 function decodeHeaders(block: Buffer): SpdyHeaders {
   const headers: Record<string, string> = Object.create(null) as Record<string, string>;
   let offset = 4;
+  const count = (at: number): number => {
+    if (at + 4 > block.length) throw new SpdyError('the headers are cut off');
+    return block.readUInt32BE(at);
+  };
   const next = (): string => {
-    const length = block.readUInt32BE(offset);
+    const length = count(offset);
     if (offset + 4 + length > block.length) throw new SpdyError('the headers are cut off');
     const text = block.toString('utf8', offset + 4, offset + 4 + length);
     offset += 4 + length;
     return text;
   };
-  for (let left = block.readUInt32BE(0); left > 0; left--) {
+  for (let left = count(0); left > 0; left--) {
     const name = next();
     headers[name] = next();
   }
