@@ -23,6 +23,8 @@ export interface KindVersion<T extends KubernetesObject = KubernetesObject> {
   /** Both absent for the stored version itself. */
   toStored?(object: KubernetesObject): T;
   fromStored?(object: T): KubernetesObject;
+  /** Rules of this version alone, for what is created or, given `old`, changed through it. They read the stored form. */
+  validate?(object: T, old: T | undefined): FieldErrors;
   /** Instead of the kind's own, where this version's fields have other names. They read the stored form. */
   readonly selectableFields?: SelectableFields<T>;
 }

@@ -96,18 +96,23 @@ export function fromStored(served: ServedKind, object: KubernetesObject): Kubern
   return served.version.fromStored?.(object) ?? object;
 }
 
-/** Applies all rules for a new object. Throws StatusError Invalid. The name, if generated, must be there already. */
-export function validateNew(kind: AnyKind, object: KubernetesObject): void {
+/**
+ * Applies all rules for a new object, with those of the version that it came in. Throws StatusError Invalid. The name, if generated, must be there
+ * already.
+ */
+export function validateNew(kind: AnyKind, object: KubernetesObject, version?: KindVersion): void {
   const errors = metadataFaults(kind, object);
-  for (const more of [kind.validate?.(object), kind.validateCreate?.(object)]) if (more !== undefined) errors.addAll(more);
+  const found = [kind.validate?.(object), kind.validateCreate?.(object), version?.validate?.(object, undefined)];
+  for (const more of found) if (more !== undefined) errors.addAll(more);
   errors.throwIfAny(kind, nameOf(object));
 }
 
 /** Applies all rules for a change of the main resource, by the new object alone and by the difference. Throws StatusError Invalid. */
-export function validateChange(kind: AnyKind, object: KubernetesObject, old: KubernetesObject): void {
+export function validateChange(kind: AnyKind, object: KubernetesObject, old: KubernetesObject, version?: KindVersion): void {
   const errors = metadataFaults(kind, object);
   validateObjectMetaUpdate(object.metadata, old.metadata, errors);
-  for (const more of [kind.validate?.(object), kind.validateUpdate?.(object, old)]) if (more !== undefined) errors.addAll(more);
+  const found = [kind.validate?.(object), kind.validateUpdate?.(object, old), version?.validate?.(object, old)];
+  for (const more of found) if (more !== undefined) errors.addAll(more);
   errors.throwIfAny(kind, nameOf(object));
 }
 

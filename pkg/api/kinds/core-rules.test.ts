@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { validateChange, validateNew } from '../registry.ts';
+import { kindRegistry } from './index.ts';
 import { causes, changes, faults, long, make, served, startsOf } from './testing.ts';
 
 const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
@@ -280,5 +282,33 @@ describe('what may change', () => {
       'status.Phase: Invalid value: "Terminating": may only be \'Active\' if `deletionTimestamp` is empty',
     ]);
     expect(check('Terminating', { deletionTimestamp: long })).toEqual([]);
+  });
+});
+
+describe('events of the newer group', () => {
+  const { kind, version } = kindRegistry.find('events.k8s.io', 'v1', 'events') ?? { kind: undefined, version: undefined };
+  if (kind === undefined) throw new Error('no events.k8s.io');
+  const who = { involvedObject: { namespace: 'd' }, reportingComponent: 'a/b', reportingInstance: 'i', action: 'Do', reason: 'Why' };
+  const reported = { ...who, eventTime: '2026-01-01T00:00:00.000000Z', type: 'Normal' };
+  const created = (fields: object): string[] => causes(() => validateNew(kind, make('ev', fields, { uid: 'u' }), version));
+  const changed = (fields: object): string[] =>
+    causes(() => validateChange(kind, make('ev', { ...reported, ...fields }, { uid: 'u' }), make('ev', reported, { uid: 'u' }), version));
+
+  test('are reported in the newer way', () => {
+    expect(created(reported)).toEqual([]);
+    expect(created({ ...who, type: 'Odd', count: 2, firstTimestamp: long, source: { component: 'c' }, series: { count: 1 } })).toEqual([
+      'series.count: Invalid value: "": should be at least 2',
+      'series.lastObservedTime: Required value',
+      'eventTime: Required value',
+      'type: Invalid value: "": has invalid value: Odd',
+      'firstTimestamp: Invalid value: "": needs to be unset',
+      'count: Invalid value: "": needs to be unset',
+      'source: Invalid value: "": needs to be unset',
+    ]);
+  });
+
+  test('change in their series alone', () => {
+    expect(changed({ series: { count: 2, lastObservedTime: '2026-01-01T00:00:01.000000Z' } })).toEqual([]);
+    expect(changed({ reason: 'Other' })).toEqual(['reason: Invalid value: "Other": field is immutable']);
   });
 });

@@ -1,7 +1,9 @@
 import { defineKind } from '../define-kind.ts';
+import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
 import type { SelectableFields } from '../kind.ts';
 import { checkQualifiedName } from '../names.ts';
+import { requireUnchanged } from '../object-meta.ts';
 import type { Event, ObjectReference } from '../shapes/types/core-v1.ts';
 import type { Event as EventOfEventsGroup } from '../shapes/types/events-v1.ts';
 import { ageOf, type FilledColumn, nameColumn, tableColumns, wide } from '../table-columns.ts';
@@ -13,6 +15,21 @@ const text = (name: string, description: string, cell: FilledColumn<Event>['cell
   cell,
 });
 
+const fixedFields = [
+  'involvedObject',
+  'reason',
+  'message',
+  'source',
+  'firstTimestamp',
+  'lastTimestamp',
+  'count',
+  'type',
+  'eventTime',
+  'action',
+  'related',
+  'reportingComponent',
+  'reportingInstance',
+] as const satisfies readonly (keyof Event)[];
 const longestWord = 128;
 const longestMessage = 1024;
 
@@ -31,6 +48,7 @@ export const event = defineKind<Event>({
       typeName: 'events.v1.Event',
       toStored: (object) => toCore(object as EventOfEventsGroup),
       fromStored: toEventsGroup,
+      validate: validateStrictly,
       selectableFields: {
         ...referenceFields('regarding'),
         reason: (object) => object.reason,
@@ -84,6 +102,28 @@ function validateReport(
     if (Buffer.byteLength(value) > longestWord) errors.invalid(field, '', `can have at most ${longestWord} characters`);
   }
   if (Buffer.byteLength(message) > longestMessage) errors.invalid('message', '', `can have at most ${longestMessage} characters`);
+}
+
+/** The newer group takes what is reported in the newer way alone, and of that only the series may change. */
+function validateStrictly(object: Event, old: Event | undefined): FieldErrors {
+  const errors = new FieldErrors();
+  if (!deepEqual(object.series, old?.series)) {
+    if (object.series !== undefined && (object.series.count ?? 0) < 2) errors.invalid('series.count', '', 'should be at least 2');
+    if (object.series !== undefined && object.series.lastObservedTime === undefined) errors.required('series.lastObservedTime');
+  }
+  if (old !== undefined) {
+    for (const field of fixedFields) requireUnchanged(deepEqual(object[field], old[field]), field, object[field], errors);
+    return errors;
+  }
+  if (object.eventTime === undefined) errors.required('eventTime');
+  const { type = '', count = 0, source = {} } = object;
+  if (type !== 'Normal' && type !== 'Warning') errors.invalid('type', '', `has invalid value: ${type}`);
+  for (const field of ['firstTimestamp', 'lastTimestamp'] as const) {
+    if (object[field] !== undefined) errors.invalid(field, '', 'needs to be unset');
+  }
+  if (count !== 0) errors.invalid('count', '', 'needs to be unset');
+  if ((source.component ?? '') !== '' || (source.host ?? '') !== '') errors.invalid('source', '', 'needs to be unset');
+  return errors;
 }
 
 function referenceFields(prefix: string): SelectableFields<Event> {

@@ -128,7 +128,7 @@ async function nextObject(
     if (kind.changesGeneration?.(next, old) === true) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
     for (const warning of kind.warnings?.(next, old) ?? []) context.warn(warning);
     if (pace.isDue) await pace.rest();
-    validateChange(kind, next, old);
+    validateChange(kind, next, old, resource.served.version);
     await parts.admission.validate(admission);
     if (pace.isDue) await pace.rest();
     return settle(parts, resource, next, old, reservations);

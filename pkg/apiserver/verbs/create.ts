@@ -112,7 +112,7 @@ async function draftOf(
   await parts.admission.mutate(admission);
   for (const warning of kind.warnings?.(draft, undefined) ?? []) warn(warning);
   if (pace.isDue) await pace.rest();
-  validateNew(kind, draft);
+  validateNew(kind, draft, resource.served.version);
   await parts.admission.validate(admission);
   if (pace.isDue) await pace.rest();
   const name = { name: metadata.name ?? '', ...(request.namespace === undefined ? {} : { namespace: request.namespace }) };
