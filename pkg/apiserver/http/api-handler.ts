@@ -25,7 +25,7 @@ import { encodeProtobufBody } from './protobuf.ts';
 import type { PublishedResources } from './published-resources.ts';
 import { flag } from './query.ts';
 import { encode, type ReplyHeaders, sendBytes, sendError, warningHeaders } from './reply.ts';
-import { methodNotAllowed, notFound, type ResourceHandler } from './resource-handler.ts';
+import { isWatch, methodNotAllowed, notFound, type ResourceHandler } from './resource-handler.ts';
 import { refuseUpgrade } from './upgrade.ts';
 import type { VersionInfo } from './version.ts';
 
@@ -84,12 +84,18 @@ export class ApiHandler {
       const mark = url.indexOf('?');
       const path = parseResourcePath(mark < 0 ? url : url.slice(0, mark));
       const stream = path === undefined ? undefined : podStreamOf(path);
+      const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
       const user = await this.#user(request);
+      if (path !== undefined && stream === undefined && isWatch(request.method, path, query)) {
+        const resource = this.#options.resources.find(path.group, path.version, path.plural);
+        if (resource === undefined) throw notFound();
+        await this.#options.handler.watchSocket({ request, socket, head }, user, path, query, resource);
+        return;
+      }
       if (path === undefined || stream === undefined || stream === 'log') throw notFound();
       const { flowControl, podStreams, metrics } = this.#options;
       const labels = { verb: 'CONNECT', group: '', version: 'v1', resource: 'pods', subresource: stream, scope: 'resource', dryRun: false };
       const seat = await flowControl.seatFor(user, gone.signal);
-      const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
       const opened = await podStreams.open(request, user, path, query, gone.signal).finally(() => seat.leave());
       const end = metrics.beginLongRunning(labels);
       try {

@@ -25,9 +25,12 @@ import type { PublishedResource } from './published-resources.ts';
 import { flag, parseDeleteOptions, parseListOptions, parseWatchOptions, parseWriteOptions } from './query.ts';
 import { encode, sendBytes, sendPieces, warningHeaders } from './reply.ts';
 import { makeRow, makeTable, parseIncludeObject, partialMetadata } from './table.ts';
+import { offeredProtocols } from './upgrade.ts';
 import { type WatchForm, WatchFrames } from './watch-frames.ts';
 import { WatchRounds } from './watch-rounds.ts';
+import { streamToSocket, type WatchUpgrade } from './watch-socket.ts';
 import { streamWatch } from './watch-stream.ts';
+import { acceptanceOf } from './web-socket.ts';
 import { yamlWriter } from './yaml-writer.ts';
 
 const patchTypes: Readonly<Record<string, PatchType>> = {
@@ -225,18 +228,8 @@ export class ResourceHandler {
     // YAML has no form for events that come one by one.
     const encodings = encodingsOf(path, resource).filter((encoding) => encoding !== 'yaml');
     const form = negotiate(exchange.header('accept'), query, { encodings, shapes: shapesOf('GET') });
-    const options = parseWatchOptions(query);
     const frames = this.#framesFor({ form, resource, include: form.shape === 'Table' ? parseIncludeObject(query) : 'Metadata' }, path);
-    const request: WatchRequest = {
-      verb: 'watch',
-      resource: resource.type,
-      ...(path.namespace === undefined ? {} : { namespace: path.namespace }),
-      options: {
-        ...options,
-        ...(path.name === undefined ? {} : { fieldSelector: selectorOfName(path.name, options.fieldSelector) }),
-        timeoutSeconds: options.timeoutSeconds ?? watchTimeout + Math.floor(Math.random() * watchTimeout),
-      },
-    };
+    const request = watchRequest(path, resource, query);
     exchange.becomeLongRunning();
     const signal = AbortSignal.any([exchange.signal, stopping]);
     const end = metrics.beginLongRunning(labels);
@@ -258,6 +251,43 @@ export class ResourceHandler {
       metrics.finished(labels, codeOf(error), undefined);
       throw error;
     } finally {
+      end();
+    }
+  }
+
+  /** A watch over a WebSocket. Throws `StatusError` while it is not accepted yet. */
+  async watchSocket(
+    upgrade: WatchUpgrade,
+    user: UserInfo,
+    path: ResourcePath,
+    query: URLSearchParams,
+    resource: PublishedResource,
+  ): Promise<void> {
+    const { clock, flowControl, metrics, stopping, verbs } = this.#options;
+    checkScope(path, resource, 'GET');
+    const { group, version, plural } = path;
+    const scope = path.namespace === undefined ? 'cluster' : 'namespace';
+    const labels: RequestLabels = { verb: 'WATCH', group, version, resource: plural, subresource: '', scope, dryRun: false };
+    const form = negotiate(upgrade.request.headers.accept, query, { encodings: ['json'], shapes: shapesOf('GET') });
+    const frames = this.#framesFor({ form, resource, include: form.shape === 'Table' ? parseIncludeObject(query) : 'Metadata' }, path);
+    const acceptance = acceptanceOf(upgrade.request, offeredProtocols(upgrade.request.headers['sec-websocket-protocol'] ?? '')[0]);
+    const gone = new AbortController();
+    const release = (): void => gone.abort(new DOMException('the client has gone', 'AbortError'));
+    upgrade.socket.once('close', release);
+    const signal = AbortSignal.any([gone.signal, stopping]);
+    const end = metrics.beginLongRunning(labels);
+    try {
+      const seat = await flowControl.seatFor(user, signal);
+      const watched = verbs.watch({ user, warn: () => undefined, signal }, watchRequest(path, resource, query), signal);
+      const events = await watched.finally(() => seat.leave());
+      const written = metrics.watchEvents(resource);
+      await streamToSocket({ ...upgrade, acceptance, events, frames, rounds: this.#rounds, clock, signal, release, written });
+      metrics.finished(labels, 101, undefined);
+    } catch (error) {
+      metrics.finished(labels, codeOf(error), undefined);
+      throw error;
+    } finally {
+      upgrade.socket.removeListener('close', release);
       end();
     }
   }
@@ -309,6 +339,25 @@ function viewOf(path: ResourcePath, resource: PublishedResource): PublishedResou
   const subresource = resource.subresources.find((candidate) => candidate.name === path.subresource);
   if (subresource === undefined || subresource.kind.kind === resource.kind) return resource;
   return { ...resource, columns: nameAndAge, columnForm: (object) => object };
+}
+
+/** Whether the request, which would have a WebSocket, is one for a watch. */
+export function isWatch(method: string | undefined, path: ResourcePath, query: URLSearchParams): boolean {
+  return method === 'GET' && (path.watch || (path.name === undefined && flag(query, 'watch')));
+}
+
+function watchRequest(path: ResourcePath, resource: PublishedResource, query: URLSearchParams): WatchRequest {
+  const options = parseWatchOptions(query);
+  return {
+    verb: 'watch',
+    resource: resource.type,
+    ...(path.namespace === undefined ? {} : { namespace: path.namespace }),
+    options: {
+      ...options,
+      ...(path.name === undefined ? {} : { fieldSelector: selectorOfName(path.name, options.fieldSelector) }),
+      timeoutSeconds: options.timeoutSeconds ?? watchTimeout + Math.floor(Math.random() * watchTimeout),
+    },
+  };
 }
 
 /** The old spelling of a watch of one object names it in the path. Throws `BadRequest` where the selector asks for another. */

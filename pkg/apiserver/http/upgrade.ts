@@ -35,7 +35,7 @@ export function isConverted(request: IncomingMessage, converted: string): boolea
 }
 
 /** Those of a `Sec-WebSocket-Protocol` header that are no credentials. */
-function offeredProtocols(header: string): string[] {
+export function offeredProtocols(header: string): string[] {
   return header
     .split(',')
     .map((protocol) => protocol.trim())

@@ -21,14 +21,15 @@ export interface WebSocketListener {
   onClose(): void;
 }
 
-/** The head of the answer that accepts the request. Throws `BadRequest` for one that is no WebSocket's. */
-export function acceptanceOf(request: IncomingMessage, protocol: string): Buffer {
+/** The head of the answer that accepts the request, with this protocol where one was offered. Throws `BadRequest` for one that is no WebSocket's. */
+export function acceptanceOf(request: IncomingMessage, protocol: string | undefined): Buffer {
   const key = request.headers['sec-websocket-key'];
   if (request.headers['sec-websocket-version'] !== '13' || key === undefined || Buffer.from(key, 'base64').length !== 16)
     throw new StatusError('BadRequest', 'the WebSocket needs version 13 and a key of 16 bytes');
   const accept = createHash('sha1').update(`${key}${keySuffix}`).digest('base64');
   const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
-  return Buffer.from([...lines, `Sec-WebSocket-Protocol: ${protocol}`, '', ''].join('\r\n'));
+  if (protocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
+  return Buffer.from([...lines, '', ''].join('\r\n'));
 }
 
 /** A frame that is being read. */
@@ -66,6 +67,11 @@ export class WebSocketConnection {
   /** Sends a binary message. False: the client does not keep up; `onDrain` says when it has. */
   send(...parts: readonly Uint8Array[]): boolean {
     return this.#closing || this.#write(opcodes.binary, parts);
+  }
+
+  /** Like `send`, a text message; `parts` are UTF-8. */
+  sendText(...parts: readonly Uint8Array[]): boolean {
+    return this.#closing || this.#write(opcodes.text, parts);
   }
 
   /** Calls back once what was sent is on its way, or at once where it is. */

@@ -14,6 +14,7 @@ import { indexers } from '#apiserver/indexers';
 import { Verbs } from '#apiserver/verbs/verbs';
 import { systemClock } from '#base/clock';
 import { silentLogger } from '#base/logging';
+import type { ConnectionOptions } from '#client/kubeconfig';
 import type { Backend } from '#storage/backend';
 import { Store } from '#storage/store';
 import { WatchCache } from '#storage/watch-cache';
@@ -37,6 +38,7 @@ export interface WireEvent {
 }
 
 export interface Face {
+  readonly connection: ConnectionOptions;
   readonly session: ClientHttp2Session;
   readonly clock: SkippingClock;
   readonly store: Store;
@@ -103,12 +105,13 @@ export async function startFace(backend: Backend): Promise<Face> {
     berthVersion: '0.0.0',
   });
   const { port } = await server.listen();
-  const session = openSession({
+  const connection: ConnectionOptions = {
     server: `https://127.0.0.1:${port}`,
     certificateAuthority: pki.authority.certificatePem,
     clientCertificate: pki.admin.certificate,
     clientKey: pki.admin.privateKey,
-  });
+  };
+  const session = openSession(connection);
   const send: Face['send'] = (method, path, body, headers = json) => {
     const stream = session.request({ ':method': method, ':path': path, ...headers }, { endStream: body === undefined });
     if (body !== undefined) stream.end(typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body));
@@ -120,6 +123,7 @@ export async function startFace(backend: Backend): Promise<Face> {
     return JSON.parse(reply.text) as Body;
   };
   const face: Face = {
+    connection,
     session,
     clock,
     store,
