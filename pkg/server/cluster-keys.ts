@@ -171,7 +171,9 @@ function derive(token: string, { salt, N, r, p }: KeyRecord['scrypt']): Promise<
 function parse(value: Uint8Array): KeyRecord {
   const record = decodeJson(value) as KeyRecord;
   if (record.format !== 1)
-    throw new Error(`the keys of the cluster in the store have the format ${record.format}, which this version of Berth does not read`);
+    throw new Error(
+      `the keys of the cluster in the store have the format ${String(record.format)}, which this version of Berth does not read`,
+    );
   return record;
 }
 

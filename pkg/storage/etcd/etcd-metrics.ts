@@ -17,13 +17,13 @@ export function createEtcdMetrics(registry: Registry, size: () => Promise<number
   });
   const errors = new Counter({ ...common, name: 'etcd_request_errors_total', help: 'Etcd failed request counts for each operation' });
   // Asked for when the metrics are.
-  new Gauge({
+  const sizes: Gauge = new Gauge({
     name: 'apiserver_storage_size_bytes',
     help: 'Size of the storage database file physically allocated in bytes',
     registers: [registry],
-    collect: async function () {
+    collect: async () => {
       const bytes = await size().catch(() => undefined);
-      if (bytes !== undefined) this.set(bytes);
+      if (bytes !== undefined) sizes.set(bytes);
     },
   });
   return {
