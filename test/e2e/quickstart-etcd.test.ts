@@ -1,5 +1,5 @@
 /** The quick start on an etcd of its own, and the move of the running cluster from there into Berth's own file. */
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -9,7 +9,8 @@ import { missingForEtcd } from '../harness/etcd.ts';
 import { type MachinePicture, pictureMachine } from '../harness/machine.ts';
 
 const missing = missingForCluster() ?? missingForEtcd();
-const home = join(mkdtempSync(join(tmpdir(), 'berth-e2e-')), 'home');
+const folder = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
+const home = join(folder, 'home');
 const env = { ...process.env, BERTH_HOME: home, NO_COLOR: '1' };
 const etcd = ['--store', 'etcd', '--etcd-endpoints', `unix://${home}/etcd/client:0`];
 
@@ -40,6 +41,7 @@ async function containers(): Promise<string> {
 
   afterAll(async () => {
     await quickstart('--down');
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test('keeps the cluster in etcd alone, where only root can read it', async () => {

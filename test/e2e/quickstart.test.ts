@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -7,7 +7,8 @@ import { type CommandResult, eventually, runCommand } from '../harness/commands.
 import { type MachinePicture, pictureMachine } from '../harness/machine.ts';
 
 const missing = missingForCluster();
-const home = join(mkdtempSync(join(tmpdir(), 'berth-e2e-')), 'home');
+const folder = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
+const home = join(folder, 'home');
 const env = { ...process.env, BERTH_HOME: home, NO_COLOR: '1' };
 
 const quickstart = (...args: string[]): Promise<CommandResult> =>
@@ -57,6 +58,7 @@ async function fetchPage(path = '/'): Promise<string> {
 
   afterAll(async () => {
     await quickstart('--down');
+    rmSync(folder, { recursive: true, force: true });
   });
 
   test('ends well, shows the page and what to try next', () => {

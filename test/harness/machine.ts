@@ -1,5 +1,6 @@
 /** What Berth may change on a machine, as one comparable picture: to see that it leaves nothing. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from './commands.ts';
 
@@ -32,7 +33,8 @@ export async function pictureMachine(home: string): Promise<MachinePicture> {
     mounts: readFileSync('/proc/self/mounts', 'utf8')
       .split('\n')
       .map((line) => line.split(' ')[1] ?? '')
-      .filter((path) => path.startsWith(home) || !path.includes('/containerd/state/'))
+      // Other clusters of tests come and go; what is this one's lies in its home.
+      .filter((path) => path.startsWith(home) || !(path.includes('/containerd/state/') || path.startsWith(join(tmpdir(), 'berth-'))))
       .toSorted(),
     links: (await lines('ip', '-o', 'link')).map((line) => line.split(': ')[1]?.replace(/@.*/, '') ?? '').toSorted(),
     networkNamespaces: existsSync('/run/netns') ? readdirSync('/run/netns').toSorted() : [],
