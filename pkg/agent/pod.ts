@@ -59,7 +59,8 @@ export function containerHash(container: Container): string {
 
 /** Seconds between being asked to stop and being killed. */
 export function gracePeriodOf(pod: Pod): number {
-  return pod.spec.terminationGracePeriodSeconds ?? 30;
+  const seconds = pod.spec.terminationGracePeriodSeconds ?? 30;
+  return seconds < 0 ? 1 : seconds;
 }
 
 /** Newest first: of one name, over all sandboxes of the pod. */

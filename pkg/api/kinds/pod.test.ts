@@ -328,4 +328,5 @@ test('a pod without a node goes at once, one that runs gets its grace', () => {
   const bound = make({ ...simple, nodeName: 'n' });
   expect([grace(bound), grace(bound, 5), grace(bound, 0)]).toEqual([30, 5, 0]);
   expect(grace({ ...bound, status: { phase: 'Succeeded' } })).toBe(0);
+  expect(grace(make({ ...simple, nodeName: 'n', terminationGracePeriodSeconds: -5 }))).toBe(1);
 });

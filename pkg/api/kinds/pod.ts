@@ -87,7 +87,9 @@ export const pod = defineKind<Pod>({
       const { nodeName = '', terminationGracePeriodSeconds = 30 } = object.spec;
       const phase = object.status?.phase;
       if (nodeName === '' || phase === 'Succeeded' || phase === 'Failed') return 0;
-      return Math.max(0, requested ?? terminationGracePeriodSeconds);
+      const period = requested ?? terminationGracePeriodSeconds;
+      // As in Kubernetes: less than nothing is a second.
+      return period < 0 ? 1 : period;
     },
   },
 });
