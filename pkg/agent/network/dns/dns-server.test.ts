@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import dnsPacket, { type DecodedPacket, type Packet, type RecordType } from 'dns-packet';
+import fc from 'fast-check';
 import { systemClock } from '#base/clock';
-import { silentLogger } from '#base/logging';
+import { type Logger, silentLogger } from '#base/logging';
 import { DnsServer } from './dns-server.ts';
 import { Upstream } from './upstream.ts';
 import { zoneOf } from './zone.ts';
@@ -54,7 +55,7 @@ function zone(endpoints: number) {
   );
 }
 
-async function startServer(resolvConf: string, upstreamPort = 53): Promise<DnsServer> {
+async function startServer(resolvConf: string, upstreamPort = 53, log: Logger = silentLogger): Promise<DnsServer> {
   writeFileSync(join(folder, 'resolv.conf'), resolvConf);
   const upstream = new Upstream({
     resolvConf: join(folder, 'resolv.conf'),
@@ -63,7 +64,7 @@ async function startServer(resolvConf: string, upstreamPort = 53): Promise<DnsSe
     clock: systemClock,
     log: silentLogger,
   });
-  const server = new DnsServer({ address, port: 0, upstream, owns: () => false, log: silentLogger });
+  const server = new DnsServer({ address, port: 0, upstream, owns: () => false, log });
   await server.listen();
   closing.push(() => server.close());
   server.setZone(zone(3));
@@ -241,6 +242,44 @@ describe('the name server of a node', () => {
     const tcp = await openTcp(server.port);
     tcp.end(Buffer.from([0, 3, 1, 2, 3, 0xff, 0xff]));
     expect((await ask(server.port, query('many.d.svc.cluster.local'))).answers).toHaveLength(3);
+  });
+
+  test('questions changed at random are answered or left, and nothing is noted of them', async () => {
+    const notes: string[] = [];
+    const note = (message: string): void => void notes.push(message);
+    const log: Logger = { ...silentLogger, error: note, warn: note };
+    const server = await startServer('', 53, log);
+    const questions = [
+      query('many.d.svc.cluster.local', 'A', {
+        additionals: [{ type: 'OPT', name: '.', udpPayloadSize: 4096, flags: 0, options: [] } as never],
+      }),
+      query('_x._tcp.many.d.svc.cluster.local', 'SRV'),
+      query('1.0.42.10.in-addr.arpa', 'PTR'),
+      query('many.d.svc.cluster.local', 'ANY' as RecordType),
+    ];
+    const changed = fc.sample(
+      fc.tuple(
+        fc.constantFrom(...questions),
+        fc.array(fc.tuple(fc.nat(80), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }),
+        fc.nat(80),
+      ),
+      { seed: 20_260_110, numRuns: 500 },
+    );
+    const socket = await openTcp(server.port);
+    socket.resume();
+    for (const [question, changes, cut] of changed) {
+      const message = Buffer.from(question);
+      for (const [at, byte] of changes) if (at < message.length) message[at] = byte;
+      for (const part of [message, message.subarray(0, cut)]) {
+        const prefix = Buffer.alloc(2);
+        prefix.writeUInt16BE(part.length);
+        socket.write(Buffer.concat([prefix, part]));
+      }
+    }
+    socket.end();
+    await new Promise((resolve) => void socket.once('close', resolve));
+    expect((await ask(server.port, query('many.d.svc.cluster.local'))).answers).toHaveLength(3);
+    expect(notes).toEqual([]);
   });
 
   test('where its port is taken it takes another', async () => {

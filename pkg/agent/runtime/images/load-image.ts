@@ -16,6 +16,7 @@ import { call, openChannel } from '../cri/channel.ts';
 import { RuntimeError } from '../runtime.ts';
 
 export const criNamespace = 'k8s.io';
+const longestIndex = 4 * 1024 * 1024;
 
 export interface LoadImageOptions {
   /** Path of containerd's socket. */
@@ -167,7 +168,8 @@ function archiveNames(): { readonly input: PassThrough; readonly result: Promise
     running.catch(() => undefined);
     for await (const entry of extract) {
       const name = entry.header.name.replace(/^\.\//, '');
-      if (name === 'index.json' || name === 'manifest.json') documents.set(name, JSON.parse(await text(entry)));
+      if (name === 'index.json' || name === 'manifest.json')
+        documents.set(name, JSON.parse(await boundedText(entry as AsyncIterable<unknown> as AsyncIterable<Uint8Array>)));
       else entry.resume();
     }
     // An OCI layout is taken before Docker's manifest, as containerd does.
@@ -178,6 +180,18 @@ function archiveNames(): { readonly input: PassThrough; readonly result: Promise
     return [];
   });
   return { input, result };
+}
+
+/** An archive's own list of what is in it. Throws where that is no list but a flood: `ctr` says what it makes of it. */
+async function boundedText(entry: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of entry) {
+    size += chunk.length;
+    if (size > longestIndex) throw archiveError(`its list of contents has more than ${longestIndex} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function indexNames(index: unknown): string[] {
