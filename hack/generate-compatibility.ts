@@ -13,6 +13,22 @@ Written by hack/generate-compatibility.ts from the tables in the code; do not ed
 or warned of where that is harmless.
 `;
 
+const requests = `## Requests
+
+Lists, gets, watches, patches, deletions of many and dry runs follow Kubernetes' rules and words: \`resourceVersion\`, \`resourceVersionMatch\`, \`limit\` and \`continue\`,
+bookmarks, \`sendInitialEvents\`, selectors, tables, metadata alone, JSON, YAML and protobuf, watches over HTTP and WebSockets. test/integration/*-rules.test.ts holds them.
+What is otherwise:
+
+| | Kubernetes | Berth |
+|---|---|---|
+| server-side apply | | refused with 415, naming the patches that there are; not yet |
+| \`limit\` with \`resourceVersion=0\` | left aside by the watch cache | taken: pages, with \`continue\` |
+| a watch from a \`resourceVersion\` that is not there yet | says nothing until it is | ERROR 504 at once, as for lists: the client lists again |
+| a deletion with a body, and \`dryRun\` or a grace in the query | the query is left aside | what the body does not say is taken from the query |
+| a JSON patch that does not fit | 422 | 422, with the path and the reason as its cause |
+| a patch of another \`metadata.uid\` | 422 | 409 |
+`;
+
 interface KubectlRow {
   readonly command: string;
   readonly does: string;
@@ -37,4 +53,7 @@ ${rows.map(({ command, does, outcomes }) => line([`\`${inCell(command)}\``, inCe
 }
 
 const rows = JSON.parse(readFileSync('test/e2e/kubectl-matrix/results.json', 'utf8')) as KubectlRow[];
-writeFileSync('docs/compatibility.md', [opening, renderCompatibility(kinds), renderKubectl(rows), renderComposeCompatibility()].join('\n'));
+writeFileSync(
+  'docs/compatibility.md',
+  [opening, renderCompatibility(kinds), requests, renderKubectl(rows), renderComposeCompatibility()].join('\n'),
+);
