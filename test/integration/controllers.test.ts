@@ -13,6 +13,7 @@ import {
   persistentVolumeClaims,
   persistentVolumes,
   pods,
+  priorityClasses,
   replicaSets,
   replicationControllers,
   serviceAccounts,
@@ -478,4 +479,18 @@ test('a pod that fits nowhere says so, on itself and as an event', async () => {
   expect(pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')).toMatchObject({ status: 'False', reason: 'Unschedulable' });
   // More than one of them where the scheduler had not heard of all nodes yet.
   expect(new Set(await reasonsOf('huge', 'FailedScheduling'))).toEqual(new Set(['FailedScheduling']));
+});
+
+test('a pod of high priority that fits nowhere takes the place of one of lower priority', async () => {
+  await client.create(priorityClasses, { metadata: { name: 'high' }, value: 1000 });
+  const spec = (cpu: string) => ({ tolerations, containers: [{ name: 'main', image: 'x', resources: { requests: { cpu } } }] });
+  for (const name of ['low-1', 'low-2']) await client.create(pods, { metadata: { name, namespace }, spec: spec('3') });
+  await eventually(
+    async () => (await client.list(pods, { namespace })).items,
+    (items) => items.every(isReadyPod),
+  );
+  await client.create(pods, { metadata: { name: 'urgent', namespace }, spec: { ...spec('4'), priorityClassName: 'high' } });
+  const urgent = await eventually(() => client.get(pods, { namespace, name: 'urgent' }), isReadyPod);
+  expect(urgent.status?.nominatedNodeName).toBe(urgent.spec.nodeName);
+  expect((await client.list(pods, { namespace })).items.filter(({ metadata }) => metadata.name?.startsWith('low'))).toHaveLength(1);
 });
