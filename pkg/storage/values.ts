@@ -29,7 +29,7 @@ const alone: Allocate = (length) => Buffer.allocUnsafeSlow(length);
  */
 export function storable(object: KubernetesObject): KubernetesObject {
   const metadata = Object.assign({ resourceVersion: undefined }, object.metadata, { resourceVersion: undefined });
-  return Object.assign({ apiVersion: object.apiVersion, kind: object.kind, metadata }, object, { metadata }) as unknown as KubernetesObject;
+  return Object.assign({ apiVersion: object.apiVersion, kind: object.kind, metadata }, object, { metadata });
 }
 
 /**

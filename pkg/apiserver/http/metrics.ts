@@ -35,8 +35,8 @@ class Durations extends Histogram<Label> {
   readonly #series: ReadonlyMap<string, Series>;
   readonly #shown: { readonly name: string; readonly help: string };
 
-  constructor(name: string, help: string, series: ReadonlyMap<string, Series>, registers: Registry[]) {
-    super({ name, help, labelNames: requestLabels, buckets, registers });
+  constructor(name: string, help: string, series: ReadonlyMap<string, Series>) {
+    super({ name, help, labelNames: requestLabels, buckets, registers: [] });
     this.#series = series;
     this.#shown = { name, help };
   }
@@ -81,7 +81,9 @@ export class ApiMetrics {
         }
       },
     });
-    new Durations('apiserver_request_duration_seconds', 'How long requests took, watches and streams left out.', this.#series, registers);
+    registry.registerMetric(
+      new Durations('apiserver_request_duration_seconds', 'How long requests took, watches and streams left out.', this.#series),
+    );
     const inflight: Gauge<'request_kind'> = new Gauge({
       name: 'apiserver_current_inflight_requests',
       help: 'Requests that are being worked on, watches and streams left out.',

@@ -2,7 +2,7 @@
  * The API port: one TLS server for HTTP/2 and HTTP/1.1, with bounds on connections, headers, streams and handshakes. Its certificate
  * can be changed while it runs; when it stops it ends watches first, lets requests finish for a moment, and then closes what is left.
  */
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -75,7 +75,7 @@ export class ApiServer implements Runnable {
     server.maxConnections = maximumConnections;
     // Whoever listens for requests gets Node's compatibility layer for HTTP/2 too; without it they are those of HTTP/1.1.
     server.on('request', (request, response) => {
-      void handler.handle(new Exchange(request as unknown as IncomingMessage, response as unknown as ServerResponse, this.#deadlines));
+      void handler.handle(new Exchange(request, response as unknown as ServerResponse, this.#deadlines));
     });
     server.removeAllListeners('stream');
     server.on('stream', (stream, headers) => this.#receive(stream, headers));
