@@ -38,7 +38,8 @@ export async function run(): Promise<readonly Row[]> {
       const server = await startBenchServer(home);
       try {
         const lists = await measureLists(server);
-        const readers = await measureSlowReaders(server);
+        // What waits for them is kept above the store: once is enough.
+        const readers = store === 'sqlite' ? await measureSlowReaders(server) : [];
         rows.push(...[...lists, ...readers].map((row) => ({ ...row, name: `${store}: ${row.name}` })));
       } finally {
         await server.stop();
@@ -104,7 +105,6 @@ async function measureSlowReaders(server: BenchServer): Promise<Row[]> {
   const data = { text: Buffer.alloc(3000, 'x').toString('base64') };
   const object = (index: number): string => JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name: `one-${index}` }, data });
   for (let index = 0; index < 100; index++) await succeed(writer, 'POST', path, { body: object(index) });
-  const before = residentMegabytes(server.pid);
   const sessions = Array.from({ length: slowReaders }, () => openSession(server.connection));
   await Promise.all(
     sessions.map(async (session, index) => {
@@ -115,6 +115,7 @@ async function measureSlowReaders(server: BenchServer): Promise<Row[]> {
       await new Promise((resolve) => stream.once('response', resolve));
     }),
   );
+  const before = residentMegabytes(server.pid);
   let most = 0;
   let next = 0;
   const write = async (): Promise<void> => {
@@ -127,13 +128,22 @@ async function measureSlowReaders(server: BenchServer): Promise<Row[]> {
   };
   await Promise.all(Array.from({ length: 32 }, write));
   most = Math.max(most, residentMegabytes(server.pid));
-  const metrics = (await succeed(writer, 'GET', '/metrics')).body.toString();
-  const ended = Number(/^apiserver_terminated_watchers_total\{[^}]*secrets[^}]*\} (\d+)$/m.exec(metrics)?.[1] ?? 0);
+  // A watch that is stuck in its client is ended after a minute of that.
+  let ended = 0;
+  for (let tries = 0; tries < 80 && ended < slowReaders; tries++) {
+    await systemClock.sleep(1000);
+    ended = await endedWatches(writer);
+  }
   for (const session of sessions) session.destroy();
   writer.close();
   return [
     { name: `resident, the most while ${slowReaders} watches are not read and ${events} events of 4 kB go by`, value: most, unit: 'MB' },
     { name: '... more than before', value: most - before, unit: 'MB' },
-    { name: '... of these watches, ended by the server', value: ended, unit: 'watches' },
+    { name: '... of these watches, ended by the server within 80 s', value: ended, unit: 'watches', aim: slowReaders },
   ];
+}
+
+async function endedWatches(session: ClientHttp2Session): Promise<number> {
+  const { body } = await succeed(session, 'GET', '/metrics');
+  return Number(/^apiserver_request_total\{verb="WATCH"[^}]*resource="secrets"[^}]*\} (\d+)$/m.exec(body.toString())?.[1] ?? 0);
 }
