@@ -124,9 +124,13 @@ function joinChannels(client: Duplex, head: Buffer, node: Duplex, target: Extrac
           inputs.delete(rest[0]!);
           ended?.end();
         } else if (current.writable && !current.write(rest)) {
+          const input = current;
+          const goOn = (): void => {
+            input.off('drain', goOn).off('close', goOn);
+            socket.resume();
+          };
           socket.pause();
-          current.once('drain', () => socket.resume());
-          current.once('close', () => socket.resume());
+          input.once('drain', goOn).once('close', goOn);
         }
       },
       onClose: resolve,

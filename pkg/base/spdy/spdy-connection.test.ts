@@ -75,6 +75,22 @@ describe('SpdyConnection', () => {
     expect((await collect(stream)).equals(data)).toBe(true);
   });
 
+  test('a stream that ended while its reader was behind holds the others up no longer', async () => {
+    const [slow, other] = [client.createStream({ streamtype: 'a' }), client.createStream({ streamtype: 'b' })];
+    const [peerSlow, peerOther] = await accept(2);
+    slow.on('data', () => undefined).pause();
+    // Data and end come together.
+    sockets[1]!.cork();
+    const written = new Promise((resolve) => peerSlow!.end(Buffer.alloc(30_000), () => resolve(undefined)));
+    setImmediate(() => sockets[1]!.uncork());
+    await written;
+    while (slow.readableLength < 30_000) await new Promise((resolve) => setImmediate(resolve));
+    slow.resume();
+    await once(slow, 'end');
+    peerOther!.end('later');
+    expect((await collect(other)).toString()).toBe('later');
+  });
+
   test('a reset stream ends alone', async () => {
     const doomed = client.createStream({ streamtype: 'a' });
     const other = client.createStream({ streamtype: 'b' });

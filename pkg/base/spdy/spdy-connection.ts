@@ -214,6 +214,8 @@ export class SpdyConnection {
     if (stream === undefined || this.#finished.has(stream)) return;
     this.#finished.add(stream);
     stream.push(null);
+    // It takes no more, however much of it is still to be read; and of what has ended nobody asks for more.
+    this.resume(stream.id);
   }
 
   async #receiveControl(frame: Buffer): Promise<void> {
