@@ -69,6 +69,8 @@ class Candidate {
   readonly #lease: number;
   readonly #deadline: number;
   readonly #retry: number;
+  /** Why the last attempt failed. */
+  #failing = '';
   #observed: { readonly version: string; readonly at: number } | undefined;
 
   constructor(client: Client, options: LeaderLeaseOptions) {
@@ -199,10 +201,14 @@ class Candidate {
         ...lease,
         spec: { ...this.#spec(), acquireTime: now, renewTime: now, leaseTransitions: (lease.spec?.leaseTransitions ?? 0) + 1 },
       });
+      this.#failing = '';
       return { lease: taken, since };
     } catch (error) {
       if (!hasReason(error, 'Conflict') && !hasReason(error, 'AlreadyExists')) {
-        log.warn('cannot take the lease', { lease: name, error: messageOf(error) });
+        const message = messageOf(error);
+        // Said once, not at each attempt.
+        log[message === this.#failing ? 'debug' : 'warn']('cannot take the lease', { lease: name, error: message });
+        this.#failing = message;
       }
       return undefined;
     }

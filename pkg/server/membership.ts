@@ -119,7 +119,8 @@ export class Membership implements Runnable {
         this.#well = Math.min(well, clock.monotonic());
         await this.#removeDead();
       } catch (error) {
-        log.warn('the lease of this server could not be renewed', { error: messageOf(error) });
+        // Said once an outage, not at each attempt.
+        log[Number.isFinite(well) ? 'warn' : 'debug']('the lease of this server could not be renewed', { error: messageOf(error) });
       }
     }
     await Promise.race([this.#leave(), clock.sleep(leaveWithin)]);

@@ -294,10 +294,8 @@ function contention(resource: GroupResource, name: ObjectName): StatusError {
 /** What a user is told when the backend refuses; errors that are not the store's pass as they are. */
 export function unavailable(error: unknown): unknown {
   if (error instanceof StoreFullError) {
-    return new StatusError('ServiceUnavailable', `${error.message}; nothing was written, reads go on`, {
-      cause: error,
-      details: { retryAfterSeconds: 10 },
-    });
+    // With no word of when to try again: clients would, ten times and in silence, and only people make room.
+    return new StatusError('ServiceUnavailable', `${error.message}; nothing was written, reads go on`, { cause: error });
   }
   if (error instanceof ClosedError)
     return new StatusError('ServiceUnavailable', 'the server is stopping; try again in a moment', { cause: error });
