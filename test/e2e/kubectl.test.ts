@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { messageOf } from '#base/errors';
+import { type ConnectionOptions, connectionOf, loadKubeconfig } from '#client/kubeconfig';
 import { missingForCluster, startTestCluster, type TestCluster } from '../harness/cluster.ts';
 import { eventually, runCommand } from '../harness/commands.ts';
 import { endAfter, installedVersions, type Kubectl, useKubectl } from '../harness/kubectl.ts';
+import { openWebSocket } from '../harness/web-socket-client.ts';
 
 const missing = missingForCluster();
 const versions = [...installedVersions(['1.27', '1.30', '1.33']), '1.35'];
@@ -74,6 +76,67 @@ const ticking = 'echo first; i=0; while true; do i=$((i+1)); echo tick $i; sleep
     const metrics = await kubectl.succeed('get', '--raw', path.replace('NODE', node));
     expect(metrics).toMatch(/^# TYPE /m);
     expect(await runCommand('promtool', ['check', 'metrics'], { input: metrics })).toMatchObject({ code: 0, stdout: '', stderr: '' });
+  });
+
+  describe('clients that are not kubectl', () => {
+    let connection: ConnectionOptions;
+    let pods: string;
+
+    beforeAll(async () => {
+      connection = await connectionOf(await loadKubeconfig([cluster.kubeconfig]));
+      pods = `/api/v1/namespaces/${benches[0]!.namespace}/pods/ticker`;
+    });
+
+    test.each(['channel.k8s.io', 'base64.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'v5.channel.k8s.io'])(
+      'exec over %s',
+      async (protocol) => {
+        const socket = await openWebSocket(connection, `${pods}/exec?command=echo&command=hello&stdout=true&stderr=true`, [protocol]);
+        expect(socket.protocol).toBe(protocol);
+        const said = ['', '', '', ''];
+        for await (const message of socket.messages()) {
+          const [channel, data] = protocol.includes('base64')
+            ? [Number(message.toString('latin1', 0, 1)), Buffer.from(message.toString('latin1', 1), 'base64')]
+            : [message[0]!, message.subarray(1)];
+          said[channel] += data.toString();
+        }
+        socket.close();
+        expect(said[1]).toBe('hello\n');
+        // The first version has nothing to say of a success.
+        if (/^v[45]/.test(protocol)) expect(JSON.parse(said[3]!)).toMatchObject({ status: 'Success' });
+      },
+    );
+
+    test('a v5 client ends its input', async () => {
+      const socket = await openWebSocket(connection, `${pods}/exec?command=cat&stdin=true&stdout=true`, ['v5.channel.k8s.io']);
+      socket.send(Buffer.from('\0some words'));
+      socket.send(Buffer.from([255, 0]));
+      let said = '';
+      for await (const message of socket.messages()) if (message[0] === 1) said += message.toString('utf8', 1);
+      socket.close();
+      expect(said).toBe('some words');
+    });
+
+    test('port-forward over v4.channel.k8s.io', async () => {
+      await benches[0]!.run(
+        'exec',
+        'ticker',
+        '--',
+        'sh',
+        '-c',
+        'mkdir /tmp/www; echo page > /tmp/www/index.html; httpd -p 8081 -h /tmp/www',
+      );
+      const socket = await openWebSocket(connection, `${pods}/portforward?ports=8081`, ['v4.channel.k8s.io']);
+      socket.send(Buffer.from('\0GET / HTTP/1.0\r\n\r\n'));
+      let said = Buffer.alloc(0);
+      for await (const message of socket.messages()) {
+        if (message[0] === 0) said = Buffer.concat([said, message.subarray(1)]);
+        if (said.includes('page\n')) break;
+      }
+      socket.close();
+      // Each of a port's two channels begins with its number.
+      expect(said.readUInt16LE(0)).toBe(8081);
+      expect(said.toString('latin1', 2)).toMatch(/^HTTP\/1\.[01] 200 OK[\s\S]*page\n$/);
+    });
   });
 
   async function openBench(version: string): Promise<Bench> {
