@@ -66,7 +66,7 @@ export class YamlThread {
       worker.once('message', done);
       worker.once('exit', onEnd);
       const request: YamlRequest = { source };
-      worker.postMessage(request);
+      worker.postMessage(request, []);
     });
     if (reply === undefined) {
       await this.close();

@@ -81,5 +81,5 @@ parentPort?.on('message', (/** @type {YamlRequest} */ { source }) => {
     const why = error instanceof Error && error.name === 'YamlNestingError' ? `it is ${message}` : message;
     reply = { refusal: `the YAML body cannot be read: ${why}` };
   }
-  parentPort?.postMessage(reply);
+  parentPort?.postMessage(reply, []);
 });
