@@ -38,11 +38,14 @@ async function othersAreServed(): Promise<void> {
 test('requests that find their queue full get 429 with Retry-After, and others are served', async () => {
   const open: ClientHttp2Stream[] = [];
   const replies: Promise<RawReply>[] = [];
-  for (let number = 0; number < 1500; number++) {
-    const stream = openBody(greedy[number % greedy.length]!, collection);
-    open.push(stream);
-    replies.push(replyOf(stream));
-  }
+  const openMore = (count: number): void => {
+    for (let number = 0; number < count; number++) {
+      const stream = openBody(greedy[number % greedy.length]!, collection);
+      open.push(stream);
+      replies.push(replyOf(stream));
+    }
+  };
+  openMore(1500);
   const refused = await Promise.race(replies);
   expect(refused).toMatchObject({ status: 429, headers: { 'retry-after': '1', 'content-type': 'application/json' } });
   expect(JSON.parse(refused.text)).toMatchObject({
@@ -52,7 +55,10 @@ test('requests that find their queue full get 429 with Retry-After, and others a
     details: { retryAfterSeconds: 1 },
   });
   expect(await metric(observer, 'apiserver_flowcontrol_current_inqueue_requests')).toBeLessThanOrEqual(1000);
-  expect(await metric(observer, 'apiserver_flowcontrol_rejected_requests_total', 'reason="queue-full"')).toBeGreaterThan(0);
+  // A machine that takes longer for them than a request may wait has refused some for that instead.
+  const full = (): Promise<number> => metric(observer, 'apiserver_flowcontrol_rejected_requests_total', 'reason="queue-full"');
+  for (let round = 0; round < 20 && (await full()) === 0; round++) openMore(500);
+  expect(await full()).toBeGreaterThan(0);
   await othersAreServed();
   for (const stream of open) stream.close();
   const statuses = (await Promise.all(replies)).map((reply) => reply.status);
