@@ -31,53 +31,32 @@ export interface TestCluster {
 
 export async function startCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
   const home = await mkdtemp(join(tmpdir(), 'berth-cluster-'));
+  let server: RunningServer | undefined;
+  const stop = async (): Promise<void> => {
+    try {
+      await server?.stop();
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
+  };
   try {
-    const server = await startServer({ store: 'memory', ...options, home, host: '127.0.0.1', port: 0, agentPort: 0 });
+    server = await startServer({ store: 'memory', ...options, home, host: '127.0.0.1', port: 0, agentPort: 0 });
     const client = server.client();
-    const cluster: TestCluster = {
-      url: server.url,
-      kubeconfig: join(home, 'kubeconfig'),
-      connection: server.connection,
-      client,
-      server,
-      stop: async () => {
-        try {
-          await server.stop();
-        } finally {
-          await rm(home, { recursive: true, force: true });
-        }
-      },
-    };
     for (let number = 1; number <= (options.nodes ?? 0); number++) await addNode(client, `node-${number}`);
-    return cluster;
+    return { url: server.url, kubeconfig: join(home, 'kubeconfig'), connection: server.connection, client, server, stop };
   } catch (error) {
-    await rm(home, { recursive: true, force: true });
+    await stop().catch(() => undefined);
     throw error;
   }
 }
 
 async function addNode(client: Client, name: string): Promise<void> {
   const resources = { cpu: '4', memory: '8Gi', pods: '110', 'ephemeral-storage': '100Gi' };
-  const made = await client.create(nodes, {
-    metadata: { name, labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux' } },
-    spec: {},
-  });
+  await client.create(nodes, { metadata: { name, labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux' } }, spec: {} });
   const now = formatTime(Date.now());
-  await client.updateStatus(nodes, {
-    ...made,
-    status: {
-      capacity: resources,
-      allocatable: resources,
-      conditions: [
-        {
-          type: 'Ready',
-          status: 'True',
-          reason: 'Simulated',
-          message: 'a node of a test',
-          lastHeartbeatTime: now,
-          lastTransitionTime: now,
-        },
-      ],
-    },
-  });
+  const ready = { type: 'Ready', status: 'True', reason: 'Simulated', message: 'a node of a test' };
+  const conditions = [{ ...ready, lastHeartbeatTime: now, lastTransitionTime: now }];
+  // A patch: controllers write to nodes, too.
+  const status = { capacity: resources, allocatable: resources, conditions };
+  await client.patch(nodes, { name }, 'merge', { status }, { subresource: 'status' });
 }
