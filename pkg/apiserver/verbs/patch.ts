@@ -44,6 +44,7 @@ export async function patch(parts: VerbParts, context: RequestContext, request: 
     make: async (current, warn) => {
       const pace = new Pace();
       const before = shownBy(resource, subresource, current);
+      if (pace.isDue) await pace.rest();
       const after = applyPatch(request.patchType, before, request.patch as JsonValue, typeNameOf(resource, subresource));
       if (pace.isDue) await pace.rest();
       const options = decodeOptionsOf(request.options);
