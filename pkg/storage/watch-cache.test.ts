@@ -396,6 +396,30 @@ describe('a store that does not answer when everything is to be loaded anew', ()
   });
 });
 
+test('a first load that takes long is waited for by who starts the server; others are told to come again', async () => {
+  let go: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  class Slow extends MemoryBackend {
+    override async list(...args: Parameters<MemoryBackend['list']>): ReturnType<MemoryBackend['list']> {
+      await held;
+      return await super.list(...args);
+    }
+  }
+  await fixture.stop();
+  const clock = new ManualClock();
+  fixture = start(new Slow(), { clock });
+  const loaded = fixture.cache.loaded();
+  const refused = expect(fixture.cache.ready()).rejects.toMatchObject({ code: 504, details: { retryAfterSeconds: 1 } });
+  for (let second = 0; second < 60; second++) await clock.advance(1000);
+  await refused;
+  go();
+  await loaded;
+  await create('a', 'x');
+  expect(keys((await fixture.cache.resource(pods).list()).items)).toEqual(['a/x']);
+});
+
 test('any list at any revision, and any watch from any, agree with replaying the history', async () => {
   const step = fc.record({
     namespace: fc.constantFrom('a', 'b'),
