@@ -32,4 +32,4 @@ test('a million overwrites, with the compaction that a server runs, leave a boun
     await backend.close();
     await rm(folder, { recursive: true });
   }
-}, 300_000);
+}, 1_200_000);

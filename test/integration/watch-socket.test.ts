@@ -2,12 +2,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { MemoryBackend } from '#storage/memory/memory-backend';
 import { until } from './raw-client.ts';
 import { type Face, startFace, type WireEvent } from './read-rules/face.ts';
-
-jest.setTimeout(60_000);
 
 let face: Face;
 const collection = '/api/v1/namespaces/default/configmaps';
