@@ -29,17 +29,22 @@ const label1035Message =
 /** A DNS label of RFC 1123: at most 63 bytes; names of namespaces, containers, volumes. */
 export function checkDns1123Label(value: string): string[] {
   const faults = value.length > 63 ? [tooLong(63)] : [];
-  if (value.length > 253 || !patterns.label1123.test(value)) faults.push(byPattern(label1123Message, label1123, 'my-name', '123-abc'));
+  if (value.length <= 253 && patterns.label1123.test(value)) return faults;
+  faults.push(isSubdomain(value) ? 'must not contain dots' : byPattern(label1123Message, label1123, 'my-name', '123-abc'));
   return faults;
 }
 
 /** DNS labels joined by dots: at most 253 bytes; the names of most objects. */
 export function checkDns1123Subdomain(value: string): string[] {
   const faults = value.length > 253 ? [tooLong(253)] : [];
-  if (value.length > 1024 || !value.split('.').every((part) => patterns.subdomainPart.test(part))) {
+  if (!isSubdomain(value)) {
     faults.push(byPattern(subdomainMessage, subdomain1123, 'example.com'));
   }
   return faults;
+}
+
+function isSubdomain(value: string): boolean {
+  return value.length <= 1024 && value.split('.').every((part) => patterns.subdomainPart.test(part));
 }
 
 /** A DNS label that begins with a letter: the names of services. */

@@ -2,6 +2,8 @@
 
 export class TimeZone {
   readonly name: string;
+  /** The zone that this one is another name of, or the name itself, as the database writes it. */
+  readonly canonical: string;
   readonly #format: Intl.DateTimeFormat;
 
   /** Throws RangeError for a zone that does not exist. Absent: the zone of this process. */
@@ -18,7 +20,8 @@ export class TimeZone {
       minute: 'numeric',
       second: 'numeric',
     });
-    this.name = name ?? this.#format.resolvedOptions().timeZone;
+    this.canonical = this.#format.resolvedOptions().timeZone;
+    this.name = name ?? this.canonical;
   }
 
   /** By how many milliseconds wall clocks are ahead of UTC at this instant (milliseconds since 1970). */
@@ -30,10 +33,11 @@ export class TimeZone {
   }
 }
 
-/** Whether a name is that of a time zone. */
+/** Whether a name is that of a time zone: upper and lower case matter, as the database's names are those of files. */
 export function isTimeZone(name: string): boolean {
   try {
-    return new TimeZone(name).name !== '';
+    const { canonical } = new TimeZone(name);
+    return canonical === name || canonical.toLowerCase() !== name.toLowerCase();
   } catch {
     return false;
   }

@@ -32,7 +32,7 @@ export function parseIndexes(text: string, completions: number): Intervals {
 }
 
 function parseIndex(text: string, completions: number): number {
-  if (!/^[+-]?\d{1,9}$/.test(text)) throw new IndexesError(`cannot convert string to integer for index: ${JSON.stringify(text)}`);
+  if (!/^[+-]?\d{1,18}$/.test(text)) throw new IndexesError(`cannot convert string to integer for index: ${JSON.stringify(text)}`);
   const index = Number(text);
   if (index >= completions) throw new IndexesError(`too large index: ${JSON.stringify(text)}`);
   return index;

@@ -21,6 +21,10 @@ const statuses = ['False', 'True', 'Unknown'];
 
 const oneOf = (values: readonly string[]): string => `valid values: [${values.map((value) => JSON.stringify(value)).join(' ')}]`;
 
+export function defaultFailurePolicy({ podFailurePolicy }: JobSpec): void {
+  for (const { onPodConditions = [] } of podFailurePolicy?.rules ?? []) for (const each of onPodConditions) each.status ||= 'True';
+}
+
 export function validatePodFailurePolicy(spec: JobSpec, path: string, errors: FieldErrors): void {
   const rules = spec.podFailurePolicy?.rules ?? [];
   const at = `${path}.rules`;

@@ -2,8 +2,9 @@ import { CronError, parseCronSchedule } from '../cron-schedule.ts';
 import { defineKind } from '../define-kind.ts';
 import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
+import { defaultFailurePolicy } from '../job-spec/policies.ts';
 import { validateJobSpec } from '../job-spec/validate.ts';
-import { checkDns1123Subdomain } from '../names.ts';
+import { warnOfIndexes, warnOfName } from '../job-spec/warnings.ts';
 import { requireNonNegative } from '../pod-spec/checks.ts';
 import { defaultPodSpec } from '../pod-spec/defaults.ts';
 import { checkPodFields } from '../pod-spec/support.ts';
@@ -22,15 +23,12 @@ export const cronJob = defineKind<CronJob>({
   kind: 'CronJob',
   description: 'Makes Jobs by a schedule.',
   support: 'acted on',
-  nameRule: (name) => {
-    const faults = checkDns1123Subdomain(name);
-    return name.length > longestName ? [...faults, `must be no more than ${longestName} characters`] : faults;
-  },
   defaults: ({ spec }) => {
-    spec.concurrencyPolicy ??= 'Allow';
+    if ((spec.concurrencyPolicy ?? '') === '') spec.concurrencyPolicy = 'Allow';
     spec.suspend ??= false;
     spec.successfulJobsHistoryLimit ??= 3;
     spec.failedJobsHistoryLimit ??= 1;
+    defaultFailurePolicy(spec.jobTemplate.spec);
     defaultPodSpec(spec.jobTemplate.spec.template.spec);
   },
   validate: ({ spec }) => {
@@ -50,9 +48,18 @@ export const cronJob = defineKind<CronJob>({
     requireNonNegative(spec.failedJobsHistoryLimit, 'spec.failedJobsHistoryLimit', errors);
     return errors;
   },
-  warnings: ({ spec }, old) => {
+  validateCreate: ({ metadata: { name = '' } }) => {
+    const errors = new FieldErrors();
+    if (name.length > longestName) errors.invalid('metadata.name', name, `must be no more than ${longestName} characters`);
+    return errors;
+  },
+  warnings: ({ metadata, spec }, old) => {
     const path = `${templatePath}.spec.template.spec`;
-    return deepEqual(spec.jobTemplate, old?.spec.jobTemplate) ? [] : checkPodFields(spec.jobTemplate.spec.template.spec, path);
+    return [
+      ...(old === undefined ? warnOfName(metadata.name ?? '') : []),
+      ...(deepEqual(spec.jobTemplate, old?.spec.jobTemplate) ? [] : checkPodFields(spec.jobTemplate.spec.template.spec, path)),
+      ...warnOfIndexes(spec.jobTemplate.spec, `${templatePath}.spec`),
+    ];
   },
   columns: tableColumns<CronJob>([
     nameColumn,
@@ -109,24 +116,38 @@ function containersOf({ jobTemplate }: CronJob['spec']): CronJob['spec']['jobTem
 }
 
 function validateSchedule(schedule: string, errors: FieldErrors): void {
-  if (schedule.includes('TZ')) {
-    errors.invalid('spec.schedule', schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
-    return;
-  }
   try {
-    parseCronSchedule(schedule);
+    parseCronSchedule(withoutZone(schedule));
   } catch (error) {
     if (!(error instanceof CronError)) throw error;
     errors.invalid('spec.schedule', schedule, error.message);
   }
+  if (schedule.includes('TZ')) {
+    errors.invalid('spec.schedule', schedule, 'cannot use TZ or CRON_TZ in schedule, use timeZone field instead');
+  }
+}
+
+/** Without a zone in front (`TZ=UTC …`), which is told apart. Throws `CronError` for one that there is not. */
+function withoutZone(schedule: string): string {
+  const [start = ''] = /^(?:CRON_)?TZ=[^ ]*/.exec(schedule) ?? [];
+  if (start === '') return schedule;
+  if (start === schedule) throw new CronError('invalid schedule format: there is nothing after the zone');
+  const zone = start.slice(start.indexOf('=') + 1);
+  if (!['', 'Local'].includes(zone) && !isTimeZone(zone)) throw new CronError(`provided bad location ${zone}: unknown time zone ${zone}`);
+  return schedule.slice(start.length).trim();
 }
 
 function validateTimeZone(zone: string | undefined, path: string, errors: FieldErrors): void {
   if (zone === undefined) return;
-  if (zone === '') errors.invalid(path, zone, 'timeZone must be nil or non-empty string');
-  else if (zone.toLowerCase() === 'local') {
+  if (zone === '') {
+    errors.invalid(path, zone, 'timeZone must be nil or non-empty string');
+    return;
+  }
+  if (zone.toLowerCase() === 'local') {
     errors.invalid(path, zone, 'timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones');
-  } else if (!zone.split('/').every(isZonePart) || !isTimeZone(zone)) errors.invalid(path, zone, `unknown time zone ${zone}`);
+    if (zone === 'Local') return;
+  }
+  if (!zone.split('/').every(isZonePart) || !isTimeZone(zone)) errors.invalid(path, zone, `unknown time zone ${zone}`);
 }
 
 function isZonePart(part: string): boolean {

@@ -2,7 +2,9 @@ import { defineKind } from '../define-kind.ts';
 import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
 import { humanDuration } from '../human-duration.ts';
+import { defaultFailurePolicy } from '../job-spec/policies.ts';
 import { validateJobSpec } from '../job-spec/validate.ts';
+import { warnOfIndexes, warnOfName } from '../job-spec/warnings.ts';
 import { checkDns1123Label } from '../names.ts';
 import { requireUnchanged } from '../object-meta.ts';
 import { defaultPodSpec } from '../pod-spec/defaults.ts';
@@ -39,7 +41,7 @@ export const job = defineKind<Job>({
     spec.podReplacementPolicy ??= spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed';
     const labels = spec.template.metadata?.labels;
     if (labels !== undefined && Object.keys(draft.metadata.labels ?? {}).length === 0) draft.metadata.labels = { ...labels };
-    for (const { onPodConditions = [] } of spec.podFailurePolicy?.rules ?? []) for (const each of onPodConditions) each.status ||= 'True';
+    defaultFailurePolicy(spec);
     defaultPodSpec(spec.template.spec);
   },
   beforeCreate: (draft) => {
@@ -51,8 +53,14 @@ export const job = defineKind<Job>({
     validateGeneratedSelector(object, errors);
     validateJobSpec(object.spec, 'spec', errors);
     const { selector, completions = 0, completionMode } = object.spec;
-    if (selector === undefined) errors.required('spec.selector');
-    else {
+    if (selector === undefined) {
+      errors.required('spec.selector');
+      errors.invalid(
+        `${templatePath}.metadata.labels`,
+        object.spec.template.metadata?.labels ?? null,
+        '`selector` does not match template `labels`',
+      );
+    } else {
       const before = errors.list.length;
       validateLabelSelector(selector, 'spec.selector', errors);
       if (errors.list.length === before) requireSelected(object.spec.template, selectorOf(selector), templatePath, errors);
@@ -66,7 +74,7 @@ export const job = defineKind<Job>({
     }
     return errors;
   },
-  validateUpdate: ({ spec }, { spec: old }) => {
+  validateUpdate: ({ spec }, { spec: old, status: oldStatus }) => {
     const errors = new FieldErrors();
     if (spec.completionMode !== 'Indexed') {
       requireUnchanged(spec.completions === old.completions, 'spec.completions', spec.completions, errors);
@@ -74,15 +82,18 @@ export const job = defineKind<Job>({
       errors.invalid('spec.completions', spec.completions, 'can only be modified in tandem with spec.parallelism');
     }
     requireUnchanged(deepEqual(spec.selector, old.selector), 'spec.selector', spec.selector, errors);
-    const isMovable = old.suspend === true;
+    const isMovable = old.suspend === true && oldStatus?.startTime === undefined;
     const [now, before] = isMovable ? [withoutDirections(spec.template), withoutDirections(old.template)] : [spec.template, old.template];
     requireUnchanged(deepEqual(now, before), templatePath, spec.template, errors);
     const fixed = ['completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const;
     for (const field of fixed) requireUnchanged(deepEqual(spec[field], old[field]), `spec.${field}`, spec[field], errors);
     return errors;
   },
-  warnings: (object, old) =>
-    deepEqual(object.spec.template, old?.spec.template) ? [] : checkPodFields(object.spec.template.spec, `${templatePath}.spec`),
+  warnings: (object, old) => [
+    ...(old === undefined ? warnOfName(object.metadata.name ?? '') : []),
+    ...(deepEqual(object.spec.template, old?.spec.template) ? [] : checkPodFields(object.spec.template.spec, `${templatePath}.spec`)),
+    ...warnOfIndexes(object.spec, 'spec'),
+  ],
   columns: tableColumns<Job>([
     nameColumn,
     { name: 'Status', type: 'string', description: 'How the job does.', cell: statusOf },
@@ -111,7 +122,8 @@ function generateSelector(draft: Job): void {
   for (const label of nameLabels) generated[label] = name;
   for (const label of uidLabels) generated[label] = uid;
   template.metadata.labels = { ...generated, ...template.metadata.labels };
-  draft.spec.selector ??= { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } };
+  const { selector } = draft.spec;
+  draft.spec.selector = { ...selector, matchLabels: { 'batch.kubernetes.io/controller-uid': uid, ...selector?.matchLabels } };
 }
 
 function validateGeneratedSelector({ metadata, spec }: Job, errors: FieldErrors): void {
@@ -138,17 +150,12 @@ function validateGeneratedSelector({ metadata, spec }: Job, errors: FieldErrors)
   }
 }
 
-/** A template without what may still be changed of a suspended Job: where its pods run, and with how much. */
+/** A template without what may still be changed of a Job that is suspended and has not begun: where its pods run. */
 function withoutDirections({ metadata, spec }: PodTemplateSpec): unknown {
   const { labels: _labels, annotations: _annotations, ...otherMetadata } = metadata ?? {};
   const { nodeSelector: _nodeSelector, tolerations: _tolerations, schedulingGates: _gates, affinity, ...others } = spec;
   const { nodeAffinity: _nodeAffinity, ...otherAffinity } = affinity ?? {};
-  const plain = (container: { resources?: unknown }): unknown => ({ ...container, resources: undefined });
-  return {
-    metadata: otherMetadata,
-    spec: { ...others, containers: spec.containers?.map(plain), initContainers: spec.initContainers?.map(plain) },
-    affinity: otherAffinity,
-  };
+  return { metadata: otherMetadata, spec: others, affinity: otherAffinity };
 }
 
 function statusOf({ metadata, status }: Job): string {

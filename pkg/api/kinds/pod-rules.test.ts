@@ -388,7 +388,7 @@ describe('the pod itself', () => {
         'spec.serviceAccountName: Invalid value: "A": a lowercase RFC 1123 subdomain',
         'spec.nodeName: Invalid value: "B_": a lowercase RFC 1123 subdomain',
         'spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive',
-        'spec.hostname: Invalid value: "x.y": a lowercase RFC 1123 label',
+        'spec.hostname: Invalid value: "x.y": must not contain dots',
         'spec.priorityClassName: Invalid value: "P": a lowercase RFC 1123 subdomain',
         'spec.preemptionPolicy: Unsupported value: "Maybe": supported values: "PreemptLowerPriority", "Never"',
         'spec.os: Unsupported value: "beos": supported values: "linux", "windows"',

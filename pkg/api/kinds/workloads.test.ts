@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { deepFreeze } from '../freeze.ts';
+import { validateChange } from '../registry.ts';
 import { causes, changes, faults, make, row, served } from './testing.ts';
 
 const container = { name: 'c', image: 'i:1' };
@@ -165,6 +166,35 @@ describe('what is wrong', () => {
     ],
     [
       'cj',
+      { spec: { schedule: 'CRON_TZ=Mars 0 * * *', timeZone: 'europe/berlin', jobTemplate } },
+      [
+        'spec.schedule: Invalid value: "CRON_TZ=Mars 0 * * *": provided bad location Mars: unknown time zone Mars',
+        'spec.schedule: Invalid value: "CRON_TZ=Mars 0 * * *": cannot use TZ or CRON_TZ in schedule',
+        'spec.timeZone: Invalid value: "europe/berlin": unknown time zone europe/berlin',
+      ],
+    ],
+    [
+      'cj',
+      { spec: { schedule: 'TZ=UTC', timeZone: 'local', startingDeadlineSeconds: -1, successfulJobsHistoryLimit: -1, jobTemplate } },
+      [
+        'spec.schedule: Invalid value: "TZ=UTC": invalid schedule format: ',
+        'spec.schedule: Invalid value: "TZ=UTC": cannot use TZ or CRON_TZ in schedule',
+        'spec.startingDeadlineSeconds: Invalid value: -1: must be greater than or equal to 0',
+        'spec.timeZone: Invalid value: "local": timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones',
+        'spec.timeZone: Invalid value: "local": unknown time zone local',
+        'spec.successfulJobsHistoryLimit: Invalid value: -1: must be greater than or equal to 0',
+      ],
+    ],
+    [
+      'cj',
+      { spec: { schedule: '@daily', timeZone: '', concurrencyPolicy: '', jobTemplate: { spec: { template } } } },
+      [
+        'spec.timeZone: Invalid value: "": timeZone must be nil or non-empty string',
+        'spec.jobTemplate.spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"',
+      ],
+    ],
+    [
+      'cj',
       { spec: { schedule: '0 * * * *', timeZone: 'Mars/Base', concurrencyPolicy: 'Maybe', jobTemplate } },
       [
         'spec.timeZone: Invalid value: "Mars/Base": unknown time zone Mars/Base',
@@ -263,7 +293,13 @@ describe('what is wrong', () => {
       'spec.template.metadata.labels[controller-uid]',
     ]);
     const selected = { spec: { template: once, selector: { matchLabels: { a: 'b' } } } };
-    expect(faults('jobs', selected).map((fault) => fault.slice(0, 14))).toEqual(['spec.selector:']);
+    expect(faults('jobs', selected)).toEqual([
+      'spec.selector: Invalid value: {"matchLabels":{"batch.kubernetes.io/controller-uid":"u-1","a":"b"}}: `selector` not auto-generated',
+    ]);
+    expect(faults('jobs', { spec: { template: once, manualSelector: true } })).toEqual([
+      'spec.selector: Required value',
+      'spec.template.metadata.labels: Invalid value: {"a":"b"}: `selector` does not match template `labels`',
+    ]);
     expect(faults('jobs', { spec: { ...selected.spec, manualSelector: true } })).toEqual([]);
   });
 });
@@ -288,6 +324,42 @@ describe('changes', () => {
     expect(changes('jobs', moved, old)).toEqual([]);
     const other = stored({ completions: 2, suspend: true, template: { ...once, spec: { ...once.spec, hostNetwork: true } } });
     expect(changes('jobs', other, old)).toHaveLength(1);
+    const larger = { ...container, resources: { requests: { cpu: '1' } } };
+    const grown = stored({ completions: 2, suspend: true, template: { ...once, spec: { ...once.spec, containers: [larger] } } });
+    expect(changes('jobs', grown, old).map((fault) => fault.split(':')[0])).toEqual(['spec.template']);
+  });
+
+  test('of a suspended Job that had begun: its pods stay where they would run', () => {
+    const old = { ...stored({ completions: 2, suspend: true, template: once }), status: { startTime: '2026-01-01T11:00:00Z' } };
+    const moved = stored({ completions: 2, suspend: true, template: { ...once, spec: { ...once.spec, nodeSelector: { disk: 'fast' } } } });
+    expect(changes('jobs', moved, old).map((fault) => fault.split(':')[0])).toEqual(['spec.template']);
+  });
+
+  test('of a Job: what says when it has succeeded or failed stays, each told in its order', () => {
+    const spec = { completions: 3, completionMode: 'Indexed', backoffLimitPerIndex: 1, template: once };
+    const rules = [{ action: 'FailIndex', onExitCodes: { operator: 'In', values: [1] } }];
+    const now = {
+      ...spec,
+      backoffLimitPerIndex: 2,
+      managedBy: 'a.b/c',
+      podFailurePolicy: { rules },
+      successPolicy: { rules: [{ succeededCount: 1 }] },
+    };
+    const found = changes('jobs', { spec: { ...stored(now).spec, podReplacementPolicy: 'Failed' } }, stored(spec));
+    expect(found.map((fault) => fault.split(':')[0])).toEqual([
+      'spec.podFailurePolicy',
+      'spec.backoffLimitPerIndex',
+      'spec.managedBy',
+      'spec.successPolicy',
+    ]);
+  });
+
+  test('of a CronJob: one whose name is too long may be changed', () => {
+    const { kind } = served('cj');
+    const spec = { schedule: '@daily', jobTemplate };
+    const object = (schedule: string): ReturnType<typeof make> =>
+      make('cj', { spec: { ...spec, schedule } }, { name: 'x'.repeat(53), uid: 'u-1' });
+    expect(causes(() => validateChange(kind, object('@hourly'), object('@daily')))).toEqual([]);
   });
 
   test('of an Indexed Job: it grows with its parallelism', () => {
