@@ -46,6 +46,8 @@ test.each([[['--help']], [['apply', '--help']], [['server', '--help']]])(
       'pkg/base/clock.js',
       'pkg/base/errors.js',
       'pkg/base/lifecycle.js',
+      // A few lines: where a home is.
+      'pkg/cli/home.js',
       // The names of the stores.
       'pkg/server/stores.js',
       'pkg/storage/index.js',
