@@ -17,9 +17,11 @@ import { missingForEtcd, startTestEtcd, type TestEtcd } from '../harness/etcd.ts
 
 export type BenchStore = 'sqlite' | 'etcd';
 
-/** The stores that can be measured here. */
+/** The stores that can be measured here; BERTH_BENCH_STORE narrows them to one. */
 export function benchStores(): readonly BenchStore[] {
-  return missingForEtcd() === undefined ? ['sqlite', 'etcd'] : ['sqlite'];
+  const all: readonly BenchStore[] = missingForEtcd() === undefined ? ['sqlite', 'etcd'] : ['sqlite'];
+  const only = process.env.BERTH_BENCH_STORE;
+  return only === undefined ? all : all.filter((store) => store === only);
 }
 
 /** A store with nothing in it, for a server that is started on it later. */

@@ -103,6 +103,7 @@ const scenarios: readonly Scenario[] = [
 
 export async function run(): Promise<readonly Row[]> {
   const rows: Row[] = [];
+  // Narrows the run to scenarios whose name has this.
   const only = process.env.BERTH_BENCH_SCENARIO;
   for (const store of benchStores()) {
     const home = await makeStore(store);
