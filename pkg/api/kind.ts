@@ -114,6 +114,8 @@ export interface KindDefinition<T extends KubernetesObject = KubernetesObject> {
   validateCreate?(object: T): FieldErrors;
   /** Rules for the change. Those for the object by itself have been applied. */
   validateUpdate?(object: T, old: T): FieldErrors;
+  /** Whether the faults of a change are told before those of the object by itself. */
+  readonly tellsChangeFirst?: boolean;
   /** What is accepted and does not do what one may expect; goes to the user as `Warning` headers. */
   warnings?(object: T, old: T | undefined): string[];
   /** Whether the change raises metadata.generation; absent: the kind has no generation. */

@@ -111,8 +111,9 @@ export function validateNew(kind: AnyKind, object: KubernetesObject, version?: K
 export function validateChange(kind: AnyKind, object: KubernetesObject, old: KubernetesObject, version?: KindVersion): void {
   const errors = metadataFaults(kind, object);
   validateObjectMetaUpdate(object.metadata, old.metadata, errors);
-  const found = [kind.validate?.(object), kind.validateUpdate?.(object, old), version?.validate?.(object, old)];
-  for (const more of found) if (more !== undefined) errors.addAll(more);
+  const found = [kind.validate?.(object), kind.validateUpdate?.(object, old)];
+  if (kind.tellsChangeFirst === true) found.reverse();
+  for (const more of [...found, version?.validate?.(object, old)]) if (more !== undefined) errors.addAll(more);
   errors.throwIfAny(kind, nameOf(object));
 }
 

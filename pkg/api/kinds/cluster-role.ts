@@ -19,7 +19,12 @@ export const clusterRole = defineKind<ClusterRole>({
     const path = 'aggregationRule.clusterRoleSelectors';
     const selectors = aggregationRule.clusterRoleSelectors ?? [];
     if (selectors.length === 0) errors.required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
-    for (const [index, selector] of selectors.entries()) validateLabelSelector(selector, `${path}[${index}]`, errors);
+    for (const [index, selector] of selectors.entries()) {
+      const faults = new FieldErrors();
+      validateLabelSelector(selector, `${path}[${index}]`, faults);
+      if (!faults.isEmpty) faults.invalid(`${path}[${index}]`, null, 'invalid label selector.');
+      errors.addAll(faults);
+    }
     return errors;
   },
   columns: createdAtColumns,

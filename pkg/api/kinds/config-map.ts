@@ -31,6 +31,7 @@ export const configMap = defineKind<ConfigMap>({
     if (size > maximumBytes) errors.tooLong('data', maximumBytes);
     return errors;
   },
+  tellsChangeFirst: true,
   validateUpdate: (object, old) => {
     const errors = new FieldErrors();
     if (old.immutable !== true) return errors;

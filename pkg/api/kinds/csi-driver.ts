@@ -30,15 +30,16 @@ export const csiDriver = defineKind<CSIDriver>({
     spec.requiresRepublish ??= false;
     spec.seLinuxMount ??= false;
   },
-  validate: ({ metadata, spec }) => {
+  validate: ({ spec }) => {
     const errors = new FieldErrors();
-    const name = metadata.name ?? '';
-    if (name.length > 63) errors.tooLong('metadata.name', 63);
     requireOneOf(spec.fsGroupPolicy, 'spec.fsGroupPolicy', ['File', 'None', 'ReadWriteOnceWithFSType'], errors);
     const audiences = new Set<string>();
     for (const [index, { audience, expirationSeconds }] of (spec.tokenRequests ?? []).entries()) {
       const path = `spec.tokenRequests[${index}]`;
-      if (audiences.has(audience)) errors.duplicate(`${path}.audience`, audience);
+      if (audiences.has(audience)) {
+        errors.duplicate(`${path}.audience`, audience);
+        continue;
+      }
       audiences.add(audience);
       if (expirationSeconds === undefined) continue;
       if (expirationSeconds < leastSeconds)
@@ -47,7 +48,7 @@ export const csiDriver = defineKind<CSIDriver>({
         errors.invalid(`${path}.expirationSeconds`, expirationSeconds, 'may not specify a duration larger than 2^32 seconds');
     }
     for (const mode of spec.volumeLifecycleModes ?? [])
-      requireOneOf(mode, 'spec.volumeLifecycleModes', ['Ephemeral', 'Persistent'], errors);
+      requireOneOf(mode, 'spec.volumeLifecycleModes', ['Persistent', 'Ephemeral'], errors);
     return errors;
   },
   validateUpdate: ({ spec }, { spec: old }) => {

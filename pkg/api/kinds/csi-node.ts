@@ -1,10 +1,11 @@
 import { defineKind } from '../define-kind.ts';
 import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
-import { checkDns1123Subdomain, checkQualifiedName } from '../names.ts';
+import { checkQualifiedName } from '../names.ts';
 import { requireNonNegative } from '../pod-spec/checks.ts';
 import type { CSINode } from '../shapes/types/storage-v1.ts';
 import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
+import { validateDriverName } from '../volumes/driver-name.ts';
 
 const longestNodeId = 192;
 
@@ -18,19 +19,18 @@ export const csiNode = defineKind<CSINode>({
     const names = new Set<string>();
     for (const [index, { name, nodeID, topologyKeys = [], allocatable }] of (spec.drivers ?? []).entries()) {
       const path = `spec.drivers[${index}]`;
-      if (names.has(name)) errors.duplicate(`${path}.name`, name);
-      names.add(name);
-      if (name === '') errors.required(`${path}.name`);
-      else for (const fault of checkDns1123Subdomain(name)) errors.invalid(`${path}.name`, name, fault);
+      validateDriverName(name, `${path}.name`, errors);
       if (nodeID === '') errors.required(`${path}.nodeID`);
       else if (nodeID.length > longestNodeId) errors.invalid(`${path}.nodeID`, nodeID, `must be ${longestNodeId} characters or less`);
       requireNonNegative(allocatable?.count, `${path}.allocatable.count`, errors);
+      if (names.has(name)) errors.duplicate(`${path}.name`, name);
+      names.add(name);
       const keys = new Set<string>();
       for (const key of topologyKeys) {
-        if (key === '') errors.required(`${path}.topologyKeys`);
-        if (keys.has(key)) errors.duplicate(`${path}.topologyKeys`, key);
+        if (key === '') errors.required(path);
+        if (keys.has(key)) errors.duplicate(path, key);
         keys.add(key);
-        for (const fault of checkQualifiedName(key)) errors.invalid(`${path}.topologyKeys`, key, fault);
+        for (const fault of checkQualifiedName(key)) errors.invalid(path, key, fault);
       }
     }
     return errors;

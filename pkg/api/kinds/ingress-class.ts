@@ -28,6 +28,7 @@ export const ingressClass = defineKind<IngressClass>({
     if (spec.parameters !== undefined) validateParameters(spec.parameters, 'spec.parameters', errors);
     return errors;
   },
+  tellsChangeFirst: true,
   validateUpdate: (object, old) => {
     const errors = new FieldErrors();
     requireUnchanged(object.spec.controller === old.spec.controller, 'spec.controller', object.spec.controller, errors);

@@ -36,9 +36,13 @@ export const ingress = defineKind<Ingress>({
       },
     },
   ],
-  validate: ({ metadata, spec }) => {
+  validate: ({ spec }) => {
     const errors = new FieldErrors();
     validateSpec(spec, errors);
+    return errors;
+  },
+  validateCreate: ({ metadata, spec }) => {
+    const errors = new FieldErrors();
     const annotated = metadata.annotations?.[classAnnotation];
     if (annotated !== undefined && spec.ingressClassName !== undefined && annotated !== spec.ingressClassName) {
       errors.invalid(`annotations.${classAnnotation}`, annotated, 'must match `ingressClassName` when both are specified');
@@ -108,6 +112,7 @@ function checkWildcard(host: string): string[] {
 }
 
 function validateRule({ host = '', http }: IngressRule, path: string, errors: FieldErrors): void {
+  if (isIP(host) !== 0) errors.invalid(`${path}.host`, host, 'must be a DNS name, not an IP address');
   if (host !== '') validateHost(host, `${path}.host`, errors);
   if (http === undefined) return;
   const paths = http.paths ?? [];
@@ -116,7 +121,7 @@ function validateRule({ host = '', http }: IngressRule, path: string, errors: Fi
 }
 
 function validatePath({ path = '', pathType, backend }: HTTPIngressPath, at: string, errors: FieldErrors): void {
-  if ((pathType ?? '') === '') {
+  if (pathType === undefined) {
     errors.required(`${at}.pathType`, 'pathType must be specified');
     return;
   }

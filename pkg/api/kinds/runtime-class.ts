@@ -2,9 +2,8 @@ import { defineKind } from '../define-kind.ts';
 import { FieldErrors } from '../field-errors.ts';
 import { checkDns1123Label } from '../names.ts';
 import { requireUnchanged, validateLabels } from '../object-meta.ts';
-import { validateQuantityNotNegative } from '../pod-spec/checks.ts';
+import { validateResources } from '../pod-spec/resources.ts';
 import { validateTolerations } from '../pod-spec/scheduling.ts';
-import { validateContainerResourceName } from '../resource-policies/names.ts';
 import type { RuntimeClass } from '../shapes/types/node-v1.ts';
 import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
 
@@ -17,12 +16,17 @@ export const runtimeClass = defineKind<RuntimeClass>({
   validate: ({ handler, overhead, scheduling }) => {
     const errors = new FieldErrors();
     for (const fault of checkDns1123Label(handler)) errors.invalid('handler', handler, fault);
-    for (const [name, value] of Object.entries(overhead?.podFixed ?? {})) {
-      validateContainerResourceName(name, 'overhead.podFixed', errors);
-      validateQuantityNotNegative(value, `overhead.podFixed[${name}]`, errors);
-    }
+    if (overhead !== undefined) validateResources({ limits: overhead.podFixed ?? {} }, 'overhead', errors);
     validateLabels(scheduling?.nodeSelector, 'scheduling.nodeSelector', errors);
-    validateTolerations(scheduling?.tolerations ?? [], 'scheduling.tolerations', errors);
+    const tolerations = scheduling?.tolerations ?? [];
+    validateTolerations(tolerations, 'scheduling.tolerations.tolerations', errors);
+    const seen = new Set<string>();
+    for (const [index, toleration] of tolerations.entries()) {
+      const { key = '', operator = '', value = '', effect = '' } = toleration;
+      const identity = JSON.stringify([key, operator, value, effect]);
+      if (seen.has(identity)) errors.duplicate(`scheduling.tolerations[${index}]`, toleration);
+      seen.add(identity);
+    }
     return errors;
   },
   validateUpdate: (object, old) => {

@@ -43,6 +43,7 @@ export const secret = defineKind<Secret>({
     validateType(object, errors);
     return errors;
   },
+  tellsChangeFirst: true,
   validateUpdate: (object, old) => {
     const errors = new FieldErrors();
     requireUnchanged(object.type === old.type, 'type', object.type, errors);

@@ -133,8 +133,8 @@ describe('a Service', () => {
       given,
       { ...given, ipFamilies: ['IPv6'] },
       [
-        'spec.clusterIPs[0]: Invalid value: "10.43.0.9": expected an IPv6 value',
         'spec.ipFamilies[0]: Invalid value: ["IPv6"]: may not change once set',
+        'spec.clusterIPs[0]: Invalid value: "10.43.0.9": expected an IPv6 value',
       ],
     ],
     ['may become a mere name', given, { type: 'ExternalName', externalName: 'a.b' }, []],

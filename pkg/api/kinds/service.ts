@@ -64,6 +64,7 @@ export const service = defineKind<Service>({
     validateServiceSpec(object, errors);
     return errors;
   },
+  tellsChangeFirst: true,
   validateUpdate: (object, old) => {
     const errors = new FieldErrors();
     validateServiceChange(object, old, errors);

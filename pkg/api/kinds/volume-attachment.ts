@@ -5,6 +5,7 @@ import { checkDns1123Subdomain } from '../names.ts';
 import { requireUnchanged } from '../object-meta.ts';
 import type { VolumeAttachment } from '../shapes/types/storage-v1.ts';
 import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
+import { validateDriverName } from '../volumes/driver-name.ts';
 
 export const volumeAttachment = defineKind<VolumeAttachment>({
   group: 'storage.k8s.io',
@@ -16,14 +17,22 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
     const errors = new FieldErrors();
     const { attacher, nodeName, source } = spec;
     if (attacher === '') errors.required('spec.attacher');
-    else for (const fault of checkDns1123Subdomain(attacher)) errors.invalid('spec.attacher', attacher, fault);
     const { inlineVolumeSpec, persistentVolumeName } = source;
-    if ((inlineVolumeSpec === undefined) === (persistentVolumeName === undefined)) {
-      errors.required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
-    } else if (persistentVolumeName === '') {
+    const rule = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
+    if (inlineVolumeSpec === undefined && persistentVolumeName === undefined) errors.required('spec.source', rule);
+    else if (inlineVolumeSpec !== undefined && persistentVolumeName !== undefined) errors.forbidden('spec.source', rule);
+    else if (persistentVolumeName === '') {
       errors.required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName');
     }
     for (const fault of checkDns1123Subdomain(nodeName)) errors.invalid('spec.nodeName', nodeName, fault);
+    return errors;
+  },
+  validateCreate: ({ spec: { attacher, source } }) => {
+    const errors = new FieldErrors();
+    validateDriverName(attacher, 'spec.attacher', errors);
+    const name = source.persistentVolumeName;
+    if (name !== undefined)
+      for (const fault of checkDns1123Subdomain(name)) errors.invalid('spec.source.persistentVolumeName', name, fault);
     return errors;
   },
   validateUpdate: (object, old) => {
