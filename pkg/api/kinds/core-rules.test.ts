@@ -7,6 +7,123 @@ const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage
 const volume = { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath: { path: '/x' } };
 const dns = 'a lowercase RFC 1123 subdomain';
 
+/** Sources of volumes that are wrong, and what is wrong with each. */
+const sources: [object, string[]][] = [
+  [
+    { nfs: { server: 's', path: '/x' }, csi: {}, cephfs: {} },
+    ['cephfs: Forbidden: may not specify more than 1 volume type', 'csi: Forbidden: may not specify more than 1 volume type'],
+  ],
+  [
+    { hostPath: { path: '/a/../b', type: 'x' } },
+    ['hostPath.path: Invalid value: "/a/../b": must not contain', 'hostPath.type: Unsupported'],
+  ],
+  [
+    { gcePersistentDisk: { pdName: '', partition: 256 } },
+    ['persistentDisk.pdName: Required value', 'persistentDisk.partition: Invalid value: 256: must be between 1 and 255, inclusive'],
+  ],
+  [{ awsElasticBlockStore: { volumeID: '' } }, ['awsElasticBlockStore.volumeID: Required value']],
+  [
+    { glusterfs: { endpoints: '', path: '', endpointsNamespace: '' } },
+    [
+      'glusterfs.endpoints: Required value',
+      'glusterfs.path: Required value',
+      'glusterfs.endpointsNamespace: Invalid value: "": if the endpointnamespace is set, it must be a valid namespace name',
+    ],
+  ],
+  [{ flocker: {} }, ['flocker: Required value: one of datasetName and datasetUUID is required']],
+  [
+    { flocker: { datasetName: 'a/b', datasetUUID: 'u' } },
+    [
+      'flocker: Invalid value: "resource": datasetName and datasetUUID can not be specified simultaneously',
+      'flocker.datasetName: Invalid value: "a/b": must not contain \'/\'',
+    ],
+  ],
+  [{ rbd: { monitors: [], image: '' } }, ['rbd.monitors: Required value', 'rbd.image: Required value']],
+  [
+    { quobyte: { registry: 'a', volume: '' } },
+    [
+      'quobyte.registry: Invalid value: "a": must be a host:port pair or multiple pairs separated by commas',
+      'quobyte.volume: Required value',
+    ],
+  ],
+  [{ quobyte: { registry: 'a:1,[::1]:2', volume: 'v' } }, []],
+  [{ cephfs: { monitors: [] } }, ['cephfs.monitors: Required value']],
+  [
+    { iscsi: { targetPortal: '', iqn: 'x', lun: 256, chapAuthSession: true, initiatorName: 'eui.1' } },
+    [
+      'iscsi.targetPortal: Required value',
+      'iscsi.iqn: Invalid value: "x": must be valid format',
+      'iscsi.lun: Invalid value: 256: must be between 0 and 255, inclusive',
+      'iscsi.secretRef: Required value',
+      'iscsi.initiatorname: Invalid value: "eui.1": must be valid format',
+    ],
+  ],
+  [{ iscsi: { targetPortal: 'p', iqn: 'iqn.2026-01.example.com:a', lun: 0 } }, []],
+  [
+    { cinder: { volumeID: '', secretRef: {} } },
+    ['cinder.volumeID: Required value', 'cinder.secretRef.name: Required value', 'cinder.secretRef.namespace: Required value'],
+  ],
+  [{ fc: {} }, ['fc.targetWWNs: Required value: must specify either targetWWNs or wwids, but not both']],
+  [
+    { fc: { targetWWNs: ['a'], wwids: ['b'] } },
+    [
+      'fc.targetWWNs: Invalid value: ["a"]: targetWWNs and wwids can not be specified simultaneously',
+      'fc.lun: Required value: lun is required if targetWWNs is specified',
+    ],
+  ],
+  [
+    { flexVolume: { driver: '', options: { 'x.K8s.io/a': '', b: '' } } },
+    [
+      'flexVolume.driver: Required value',
+      'flexVolume.options[x.K8s.io/a]: Invalid value: "x.K8s.io/a": kubernetes.io and k8s.io namespaces are reserved',
+    ],
+  ],
+  [
+    { azureFile: { secretName: '', shareName: '', secretNamespace: '' } },
+    ['azureFile.secretName: Required value', 'azureFile.shareName: Required value', 'azureFile.secretNamespace: Required value'],
+  ],
+  [{ vsphereVolume: { volumePath: '' } }, ['vsphereVolume.volumePath: Required value']],
+  [{ photonPersistentDisk: { pdID: '' } }, ['photonPersistentDisk.pdID: Required value']],
+  [{ portworxVolume: { volumeID: '' } }, ['portworxVolume.volumeID: Required value']],
+  [
+    { azureDisk: { diskName: '', diskURI: 'x', cachingMode: 'x' } },
+    [
+      'azureDisk.diskName: Required value',
+      'azureDisk.cachingMode: Unsupported value: "x": supported values: "None", "ReadOnly", "ReadWrite"',
+      'azureDisk.diskURI: Unsupported value: "x": supported values: "https://{account-name}.blob.core.windows.net/',
+    ],
+  ],
+  [
+    { scaleIO: { gateway: '', system: '', secretRef: {} } },
+    ['scaleIO.gateway: Required value', 'scaleIO.system: Required value', 'scaleIO.volumeName: Required value'],
+  ],
+  [{ local: { path: '' } }, ['local.path: Required value', 'nodeAffinity: Required value: Local volume requires node affinity']],
+  [
+    { storageos: { volumeName: 'A', volumeNamespace: 'a.b', secretRef: { name: 's' } } },
+    [
+      'storageos.volumeName: Invalid value: "A": a lowercase RFC 1123 label',
+      'storageos.volumeNamespace: Invalid value: "a.b": must not contain dots',
+      'storageos.secretRef.namespace: Required value',
+    ],
+  ],
+  [
+    { csi: { driver: '', volumeHandle: '', nodePublishSecretRef: { name: 'A' } } },
+    [
+      'csi.driver: Required value',
+      `csi.driver: Invalid value: "": ${dns}`,
+      'csi.volumeHandle: Required value',
+      `csi.nodePublishSecretRef.name: Invalid value: "A": ${dns}`,
+      'csi.nodePublishSecretRef.namespace: Required value',
+    ],
+  ],
+];
+
+test.each(sources)('sources of volumes: %j', (source, expected) => {
+  const { hostPath: _hostPath, ...rest } = volume;
+  const wanted = expected.map((fault) => `spec.${fault}`);
+  expect(startsOf(faults('pv', { spec: { ...rest, ...source } }), wanted)).toEqual(wanted);
+});
+
 describe('what is wrong', () => {
   test.each<[string, object, string[]]>([
     [

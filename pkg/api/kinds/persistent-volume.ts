@@ -9,6 +9,7 @@ import { parseQuantity } from '../quantity.ts';
 import type { PersistentVolume, PersistentVolumeSpec } from '../shapes/types/core-v1.ts';
 import { ageColumn, type FilledColumn, nameColumn, tableColumns, wide } from '../table-columns.ts';
 import { formatAccessModes, validateAccessModes } from '../volumes/access-modes.ts';
+import { defaultPersistentSource, validatePersistentSource } from '../volumes/persistent-source.ts';
 
 /** What is in a spec besides the one source. */
 const otherFields = new Set([
@@ -39,13 +40,13 @@ export const persistentVolume = defineKind<PersistentVolume>({
   defaults: ({ spec }) => {
     spec.persistentVolumeReclaimPolicy ??= 'Retain';
     spec.volumeMode ??= 'Filesystem';
-    if (spec.hostPath !== undefined) spec.hostPath.type ??= '';
+    defaultPersistentSource(spec);
   },
   changesGeneration: undefined,
   beforeCreate: (draft) => {
     draft.status = { phase: 'Pending' };
   },
-  validate: ({ spec }) => {
+  validate: ({ metadata, spec }) => {
     const errors = new FieldErrors();
     validateAccessModes(spec.accessModes, 'spec.accessModes', '', errors);
     const { capacity = {}, persistentVolumeReclaimPolicy, nodeAffinity, storageClassName = '' } = spec;
@@ -61,7 +62,7 @@ export const persistentVolume = defineKind<PersistentVolume>({
       if (nodeAffinity.required === undefined) errors.required(path, 'must specify required node constraints');
       else validateNodeSelectorTerms(nodeAffinity.required.nodeSelectorTerms, `${path}.nodeSelectorTerms`, errors);
     }
-    validateSource(spec, errors);
+    validatePersistentSource(spec, 'spec', metadata.name ?? '', errors);
     if (/^\/+$/.test(spec.hostPath?.path ?? '') && persistentVolumeReclaimPolicy === 'Recycle') {
       errors.forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'");
     }
@@ -103,30 +104,4 @@ export const persistentVolume = defineKind<PersistentVolume>({
 
 function sourceOf(spec: PersistentVolumeSpec): Record<string, unknown> {
   return Object.fromEntries(Object.entries(spec).filter(([key]) => !otherFields.has(key)));
-}
-
-function validateSource(spec: PersistentVolumeSpec, errors: FieldErrors): void {
-  const sources = Object.keys(sourceOf(spec));
-  for (const source of sources.slice(1)) errors.forbidden(`spec.${source}`, 'may not specify more than 1 volume type');
-  const { nfs, csi } = spec;
-  if (nfs !== undefined) {
-    if (nfs.server === '') errors.required('spec.nfs.server');
-    if (nfs.path === '') errors.required('spec.nfs.path');
-    if (!nfs.path.startsWith('/')) errors.invalid('spec.nfs.path', nfs.path, 'must be an absolute path');
-  }
-  if (csi !== undefined) {
-    if (csi.driver === '') errors.required('spec.csi.driver');
-    if (csi.volumeHandle === '') errors.required('spec.csi.volumeHandle');
-  }
-  if (spec.local !== undefined) {
-    if (spec.local.path === '') errors.required('spec.local.path');
-    else if (spec.local.path.split('/').includes('..')) errors.invalid('spec.local.path', spec.local.path, "must not contain '..'");
-    if (spec.nodeAffinity === undefined) errors.required('spec.nodeAffinity', 'Local volume requires node affinity');
-  }
-  if (spec.hostPath !== undefined) {
-    if (spec.hostPath.path === '') errors.required('spec.hostPath.path');
-    else if (spec.hostPath.path.split('/').includes('..'))
-      errors.invalid('spec.hostPath.path', spec.hostPath.path, "must not contain '..'");
-  }
-  if (sources.length === 0) errors.required('spec', 'must specify a volume type');
 }

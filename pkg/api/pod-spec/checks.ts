@@ -3,6 +3,8 @@ import type { FieldErrors } from '../field-errors.ts';
 import { checkPortName, checkPortNumber } from '../names.ts';
 import { compareQuantities, parseQuantity } from '../quantity.ts';
 
+export const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
+
 export function requireNonNegative(value: number | undefined, path: string, errors: FieldErrors): void {
   if (value !== undefined && value < 0) errors.invalid(path, value, 'must be greater than or equal to 0');
 }

@@ -3,7 +3,7 @@ import type { FieldErrors } from '../field-errors.ts';
 import { checkDns1123Label } from '../names.ts';
 import { parseQuantity } from '../quantity.ts';
 import type { DownwardAPIVolumeFile, KeyToPath, ProjectedVolumeSource, Volume, VolumeProjection } from '../shapes/types/core-v1.ts';
-import { requireName, requireOneOf, validateDescendingPath, validateFileMode } from './checks.ts';
+import { hostPathTypes, requireName, requireOneOf, validateDescendingPath, validateFileMode } from './checks.ts';
 import { validateFieldReference, validateResourceReference, volumeFields } from './environment.ts';
 
 /** In the order in which Kubernetes looks for them: the first that a volume has is its source. */
@@ -39,8 +39,6 @@ const sourceOrder = [
   'ephemeral',
   'image',
 ];
-
-const hostPathTypes = ['', 'BlockDevice', 'CharDevice', 'Directory', 'DirectoryOrCreate', 'File', 'FileOrCreate', 'Socket'];
 
 /** Returns the names of the volumes that are right, for the mounts. */
 export function validateVolumes(volumes: readonly Volume[], path: string, errors: FieldErrors): Set<string> {
