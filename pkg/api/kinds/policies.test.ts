@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { KubernetesObject } from '../object.ts';
-import { causes, changes, faults, long, make, now, row, served, startsOf } from './testing.ts';
+import { changes, faults, long, make, now, row, served, startsOf } from './testing.ts';
 
 const selector = { matchLabels: { a: 'b' } };
 const role = { roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'r' } };
@@ -187,11 +187,29 @@ describe('what is wrong', () => {
     ],
     [
       'csr',
+      { spec: { request, signerName: 'A/b', usages: ['any', 'any', 'fun'] } },
+      [
+        'spec.usages[2]: Unsupported value: "fun": supported values: "any"',
+        'spec.usages[1]: Duplicate value: "any"',
+        'spec.signerName: Invalid value: "A": validating label "A": a lowercase RFC 1123 label must',
+        'spec.signerName: Invalid value: "A": should be a domain with at least two segments separated by dots',
+      ],
+    ],
+    [
+      'csr',
+      { spec: { request, signerName: 'kubernetes.io/legacy-unknown', usages: [] } },
+      [
+        'spec.usages: Required value',
+        'spec.signerName: Invalid value: "kubernetes.io/legacy-unknown": the legacy signerName is not allowed via this API version',
+      ],
+    ],
+    [
+      'csr',
       { spec: { request: 'AAAA', signerName: 'x', usages: ['fun'], expirationSeconds: 5 } },
       [
         'spec.request: Invalid value: "AAAA": PEM block type must be CERTIFICATE REQUEST',
         'spec.usages[0]: Unsupported value: "fun": supported values: "any"',
-        'spec.signerName: Invalid value: "x": must be a domain-prefixed path',
+        'spec.signerName: Invalid value: "x": must be a fully qualified domain and path of the form \'example.com/signer-name\'',
         'spec.expirationSeconds: Invalid value: 5: may not specify a duration less than 600 seconds (10 minutes)',
       ],
     ],
@@ -298,7 +316,7 @@ describe('changes', () => {
       { spec: { cidrs: ['10.1.0.0/16'] } },
       ['spec.cidrs: Invalid value: ["10.0.0.0/16"]: field is immutable'],
     ],
-    ['csr', { spec: { request, signerName: 'x.y/other' } }, { spec: { request, signerName: 'x.y/z' } }, []],
+    ['csr', { spec: { request, signerName: 'x.y/other' } }, { spec: { request, signerName: 'x.y/z', usages: ['any'] } }, []],
   ])('%s %#', (name, fields, old, expected) => {
     expect(startsOf(changes(name, fields, old), expected)).toEqual(expected);
   });
@@ -317,8 +335,20 @@ describe('changes', () => {
     const judge = (next: object, old: unknown): string[] =>
       (approval?.validate?.(next as KubernetesObject, old as KubernetesObject).list ?? []).map(({ message }) => message);
     expect(judge(approve(), approved)).toEqual(['Forbidden: updates may not remove a condition of type "Approved"']);
-    expect(judge(approve('Approved', 'Denied'), object)).toHaveLength(1);
-    expect(causes(() => undefined)).toEqual([]);
+    expect(judge(approve('Approved', 'Denied'), object)).toEqual([
+      'Invalid value: "Denied": Approved and Denied conditions are mutually exclusive',
+    ]);
+    expect(judge(approve('Approved', 'Approved'), object)).toEqual(['Duplicate value: "Approved"']);
+    const odd = { ...object, status: { conditions: [{ type: '' }, { type: 'Failed', status: 'False' }] } };
+    expect(judge(odd, object)).toEqual(['Required value', 'Required value', 'Unsupported value: "False": supported values: "True"']);
+    const status = kind.subresources.find(({ name }) => name === 'status');
+    const written = (next: object, old: unknown): string[] =>
+      (status?.validate?.(next as KubernetesObject, old as KubernetesObject).list ?? []).map(({ message }) => message);
+    expect(written(approve('Approved'), object)).toEqual(['Forbidden: updates may not add a condition of type "Approved"']);
+    expect(written(approve(), approve('Failed'))).toEqual(['Forbidden: updates may not remove a condition of type "Failed"']);
+    const given = (certificate?: string): object => ({ ...object, status: { certificate } });
+    expect(written(given('AAAA'), object)).toEqual([]);
+    expect(written(given('BBBB'), given('AAAA'))).toEqual(['Forbidden: updates may not modify existing certificate content']);
   });
 });
 
