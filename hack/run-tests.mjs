@@ -36,7 +36,7 @@ function check(name, command, args) {
 }
 
 /** Runs jest once over some paths; its result, or `undefined` where it ended before it gave one (which is counted as a failure). */
-function runJest(name, paths, { serial, minutes }) {
+function runJest(name, paths, { workers, system, minutes }) {
   const output = join(scratch, `${name.replaceAll(' ', '-')}.json`);
   const args = [
     '--experimental-vm-modules',
@@ -47,7 +47,9 @@ function runJest(name, paths, { serial, minutes }) {
     output,
     '--silent=false',
   ];
-  args.push(...(serial ? ['--runInBand'] : ['--maxWorkers=2']), ...paths);
+  // What a daemon or a socket of such a test holds open does not keep the others from their results.
+  if (system) args.push('--forceExit');
+  args.push(...(workers === 1 ? ['--runInBand'] : [`--maxWorkers=${workers}`]), ...paths);
   const run = spawnSync(process.execPath, args, {
     stdio: ['ignore', 'inherit', 'inherit'],
     timeout: minutes * 60_000,
@@ -84,8 +86,8 @@ function count(file) {
 }
 
 /**
- * A run of jest over some folders; `serial` ones share the machine's runtime and ports and go one by one.
- * A serial file that fails is run once more, whole: the second result counts, and the first is named at the end.
+ * A run of jest over some folders, by so many files at a time. `system`: they use the machine's runtime, network and daemons.
+ * Such a file that fails is run once more, alone and whole: the second result counts, and the first is named at the end.
  */
 function jest(name, paths, options) {
   const start = performance.now();
@@ -93,7 +95,8 @@ function jest(name, paths, options) {
   const result = runJest(name, paths, options);
   for (const file of result?.testResults ?? []) {
     const failed = file.assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName);
-    const again = file.status === 'failed' && options.serial && runJest(`${name} again`, [file.name], { ...options, minutes: 10 });
+    const again =
+      file.status === 'failed' && options.system && runJest(`${name} again`, [file.name], { ...options, workers: 1, minutes: 10 });
     if (!again) count(file);
     else {
       for (const second of again.testResults) count(second);
@@ -114,13 +117,13 @@ if (only.length === 0) {
     ['<rootDir>/pkg/', '<rootDir>/cmd/', '<rootDir>/hack/', '<rootDir>/test/[a-z-]+\\.test\\.ts$'].map((pattern) =>
       pattern.replace('<rootDir>/', `${process.cwd()}/`),
     ),
-    { serial: false, minutes: 15 },
+    { workers: 2, system: false, minutes: 15 },
   );
-  jest('integration', [`${process.cwd()}/test/integration/`], { serial: true, minutes: 20 });
-  jest('end-to-end', [`${process.cwd()}/test/e2e/`], { serial: true, minutes: 40 });
+  jest('integration', [`${process.cwd()}/test/integration/`], { workers: 2, system: true, minutes: 20 });
+  jest('end-to-end', [`${process.cwd()}/test/e2e/`], { workers: 1, system: true, minutes: 35 });
 } else {
   check('types (tsc) and build', 'npm', ['run', '--silent', 'build']);
-  jest('chosen', only, { serial: true, minutes: 60 });
+  jest('chosen', only, { workers: 1, system: true, minutes: 60 });
 }
 
 rmSync(scratch, { recursive: true, force: true });
