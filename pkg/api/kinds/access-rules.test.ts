@@ -239,6 +239,35 @@ describe('what is wrong', () => {
     ],
     [
       'volumeattachments',
+      {
+        spec: {
+          attacher: 'a.b',
+          nodeName: 'n',
+          source: {
+            inlineVolumeSpec: {
+              claimRef: { name: 'c' },
+              capacity: { storage: '1' },
+              accessModes: ['ReadWriteOnce'],
+              persistentVolumeReclaimPolicy: 'Delete',
+              nodeAffinity: {},
+              nfs: { server: '', path: '/x' },
+              storageClassName: 'c',
+            },
+          },
+        },
+      },
+      [
+        'spec.source.inlineVolumeSpec.claimRef: Forbidden: may not be specified in the context of inline volumes',
+        'spec.source.inlineVolumeSpec.capacity: Forbidden: may not be specified in the context of inline volumes',
+        'spec.source.inlineVolumeSpec.csi: Required value: has to be specified in the context of inline volumes',
+        'spec.source.inlineVolumeSpec.persistentVolumeReclaimPolicy: Forbidden: may only be Retain in the context of inline volumes',
+        'spec.source.inlineVolumeSpec.nodeAffinity: Forbidden: may not be specified in the context of inline volumes',
+        'spec.source.inlineVolumeSpec.nfs.server: Required value',
+        'spec.source.inlineVolumeSpec.storageClassName: Forbidden: may not be specified in the context of inline volumes',
+      ],
+    ],
+    [
+      'volumeattachments',
       { spec: { attacher: 'A_', nodeName: 'B', source: { persistentVolumeName: 'v', inlineVolumeSpec: {} } } },
       [
         'spec.source: Forbidden: must specify exactly one of inlineVolumeSpec and persistentVolumeName',

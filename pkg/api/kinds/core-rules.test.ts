@@ -5,6 +5,7 @@ import { causes, changes, faults, long, make, served, startsOf } from './testing
 
 const claim = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } };
 const volume = { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, hostPath: { path: '/x' } };
+const driven = { accessModes: ['ReadWriteOnce'], capacity: { storage: '1Gi' }, csi: { driver: 'a.b', volumeHandle: 'h' } };
 const dns = 'a lowercase RFC 1123 subdomain';
 
 /** Sources of volumes that are wrong, and what is wrong with each. */
@@ -363,6 +364,13 @@ describe('what may change', () => {
       'pv',
       { spec: volume },
       { spec: { ...volume, hostPath: { path: '/y' } } },
+      ['spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation'],
+    ],
+    ['pv', { spec: { ...driven, csi: { ...driven.csi, controllerExpandSecretRef: { name: 's', namespace: 'n' } } } }, { spec: driven }, []],
+    [
+      'pv',
+      { spec: { ...driven, csi: { ...driven.csi, nodeExpandSecretRef: { name: 's', namespace: 'n' } } } },
+      { spec: driven },
       ['spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation'],
     ],
     ['pv', { spec: volume }, { spec: { ...volume, volumeMode: 'Block' } }, ['volumeMode: Invalid value: "Block": field is immutable']],

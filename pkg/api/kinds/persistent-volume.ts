@@ -74,7 +74,7 @@ export const persistentVolume = defineKind<PersistentVolume>({
   },
   validateUpdate: ({ spec }, { spec: old }) => {
     const errors = new FieldErrors();
-    if (!deepEqual(sourceOf(spec), sourceOf(old))) {
+    if (!deepEqual(sourceOf(withoutNewSecret(spec, old)), sourceOf(old))) {
       errors.forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation');
     }
     requireUnchanged(spec.volumeMode === old.volumeMode, 'volumeMode', spec.volumeMode, errors);
@@ -101,6 +101,13 @@ export const persistentVolume = defineKind<PersistentVolume>({
     wide(text('VolumeMode', 'Whether it is a file system or a block device.', ({ spec }) => spec.volumeMode || '<unset>')),
   ]),
 });
+
+/** The spec without the secret by which a driver makes the volume larger, where there was none: that one may come later. */
+function withoutNewSecret(spec: PersistentVolumeSpec, old: PersistentVolumeSpec): PersistentVolumeSpec {
+  if (spec.csi === undefined || old.csi === undefined || old.csi.controllerExpandSecretRef !== undefined) return spec;
+  const { controllerExpandSecretRef: _secret, ...csi } = spec.csi;
+  return { ...spec, csi };
+}
 
 function sourceOf(spec: PersistentVolumeSpec): Record<string, unknown> {
   return Object.fromEntries(Object.entries(spec).filter(([key]) => !otherFields.has(key)));

@@ -3,9 +3,12 @@ import { deepEqual } from '../equality.ts';
 import { FieldErrors } from '../field-errors.ts';
 import { checkDns1123Subdomain } from '../names.ts';
 import { requireUnchanged } from '../object-meta.ts';
+import type { PersistentVolumeSpec } from '../shapes/types/core-v1.ts';
 import type { VolumeAttachment } from '../shapes/types/storage-v1.ts';
 import { ageColumn, nameColumn, tableColumns } from '../table-columns.ts';
+import { validateAccessModes } from '../volumes/access-modes.ts';
 import { validateDriverName } from '../volumes/driver-name.ts';
+import { validatePersistentSource } from '../volumes/persistent-source.ts';
 
 export const volumeAttachment = defineKind<VolumeAttachment>({
   group: 'storage.k8s.io',
@@ -21,6 +24,7 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
     const rule = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
     if (inlineVolumeSpec === undefined && persistentVolumeName === undefined) errors.required('spec.source', rule);
     else if (inlineVolumeSpec !== undefined && persistentVolumeName !== undefined) errors.forbidden('spec.source', rule);
+    else if (inlineVolumeSpec !== undefined) validateInlineVolume(inlineVolumeSpec, 'spec.source.inlineVolumeSpec', errors);
     else if (persistentVolumeName === '') {
       errors.required('spec.source.persistentVolumeName', 'must specify non empty persistentVolumeName');
     }
@@ -49,3 +53,21 @@ export const volumeAttachment = defineKind<VolumeAttachment>({
     ageColumn,
   ]),
 });
+
+/** A volume without an object of its own: only a driver has such. */
+function validateInlineVolume(spec: PersistentVolumeSpec, path: string, errors: FieldErrors): void {
+  const rule = 'may not be specified in the context of inline volumes';
+  if (spec.claimRef !== undefined) errors.forbidden(`${path}.claimRef`, rule);
+  if (Object.keys(spec.capacity ?? {}).length > 0) errors.forbidden(`${path}.capacity`, rule);
+  if (spec.csi === undefined) errors.required(`${path}.csi`, 'has to be specified in the context of inline volumes');
+  validateAccessModes(spec.accessModes, `${path}.accessModes`, '', errors);
+  if (!['', 'Retain'].includes(spec.persistentVolumeReclaimPolicy ?? '')) {
+    errors.forbidden(`${path}.persistentVolumeReclaimPolicy`, 'may only be Retain in the context of inline volumes');
+  }
+  if (spec.nodeAffinity !== undefined) errors.forbidden(`${path}.nodeAffinity`, rule);
+  validatePersistentSource(spec, path, '', errors);
+  if ((spec.storageClassName ?? '') !== '') errors.forbidden(`${path}.storageClassName`, rule);
+  if ((spec.volumeMode ?? 'Filesystem') !== 'Filesystem') {
+    errors.forbidden(`${path}.volumeMode`, 'may not specify volumeMode other than Filesystem in the context of inline volumes');
+  }
+}

@@ -287,6 +287,21 @@ describe('what is wrong', () => {
     ]);
   });
 
+  test('names and numbers that may surprise are warned of', () => {
+    const many = { completions: 100_001, parallelism: 10_001, completionMode: 'Indexed', template: once };
+    const warnings = (name: string, spec: object, of: string): string[] =>
+      served(name).kind.warnings?.(make(name, { spec }, { name: of }), undefined) ?? [];
+    const advice = 'this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended';
+    const lost = 'Kubernetes might not be able to track completedIndexes when a big number of indexes fail';
+    expect(warnings('jobs', many, 'a.b')).toEqual([
+      `metadata.name: ${advice}: [must not contain dots]`,
+      expect.stringMatching(`^spec: .*${lost}$`),
+    ]);
+    expect(warnings('cj', { schedule: '@daily', jobTemplate: { spec: many } }, 'a')).toEqual([
+      expect.stringMatching(`^spec.jobTemplate.spec: .*${lost}$`),
+    ]);
+  });
+
   test('labels of another Job', () => {
     const foreign = { ...once, metadata: { labels: { 'controller-uid': 'other' } } };
     expect(faults('jobs', { spec: { template: foreign } }).map((fault) => fault.split(': ')[0])).toEqual([
