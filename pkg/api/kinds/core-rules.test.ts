@@ -366,11 +366,11 @@ describe('what may change', () => {
       { spec: { ...volume, hostPath: { path: '/y' } } },
       ['spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation'],
     ],
-    ['pv', { spec: { ...driven, csi: { ...driven.csi, controllerExpandSecretRef: { name: 's', namespace: 'n' } } } }, { spec: driven }, []],
+    ['pv', { spec: driven }, { spec: { ...driven, csi: { ...driven.csi, controllerExpandSecretRef: { name: 's', namespace: 'n' } } } }, []],
     [
       'pv',
-      { spec: { ...driven, csi: { ...driven.csi, nodeExpandSecretRef: { name: 's', namespace: 'n' } } } },
       { spec: driven },
+      { spec: { ...driven, csi: { ...driven.csi, nodeExpandSecretRef: { name: 's', namespace: 'n' } } } },
       ['spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation'],
     ],
     ['pv', { spec: volume }, { spec: { ...volume, volumeMode: 'Block' } }, ['volumeMode: Invalid value: "Block": field is immutable']],
