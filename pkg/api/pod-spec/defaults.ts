@@ -26,7 +26,6 @@ export function defaultPod(spec: PodSpec): void {
   spec.serviceAccountName ??= 'default';
   spec.serviceAccount ??= spec.serviceAccountName;
   spec.enableServiceLinks ??= true;
-  spec.priority ??= 0;
   for (const container of spec.initContainers ?? []) requestLimits(container.resources);
   for (const container of spec.containers ?? []) requestLimits(container.resources);
 }

@@ -167,6 +167,13 @@ describe('priority', () => {
     expect((await client.create(pods, pod('usual'))).spec).toMatchObject({ priority: 5, priorityClassName: 'usual' });
   });
 
+  test('a pod that is written again as it was made is unchanged', async () => {
+    await client.create(priorityClasses, { metadata: { name: 'high' }, value: 1000, preemptionPolicy: 'Never' });
+    const made = pod('high', { priorityClassName: 'high' });
+    const { metadata } = await client.create(pods, made);
+    expect((await client.update(pods, { apiVersion: 'v1', kind: 'Pod', ...made })).metadata.resourceVersion).toBe(metadata.resourceVersion);
+  });
+
   test('one class is the default', async () => {
     const usual = await client.create(priorityClasses, { metadata: { name: 'usual' }, value: 5, globalDefault: true });
     await expect(client.create(priorityClasses, { metadata: { name: 'other' }, value: 6, globalDefault: true })).rejects.toMatchObject({

@@ -28,7 +28,7 @@ test('what the pod says itself is left as it is', () => {
   expect(admitted([all])).toEqual([all]);
 });
 
-test('only new pods are looked at', () => {
-  expect(admitted(undefined, { operation: 'update' })).toBeUndefined();
+test('a pod that is written again as it was made keeps its tolerations; its subresources are left alone', () => {
+  expect(admitted(undefined, { operation: 'update' })).toEqual(both);
   expect(admitted(undefined, { subresource: 'binding' })).toBeUndefined();
 });

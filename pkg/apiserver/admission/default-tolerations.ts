@@ -10,8 +10,8 @@ const keys = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 export const defaultTolerations: AdmissionStep = {
   name: 'default-tolerations',
   resources: [pods],
-  mutate: ({ operation, subresource, object }) => {
-    if (operation !== 'create' || subresource !== undefined) return;
+  mutate: ({ subresource, object }) => {
+    if (subresource !== undefined) return;
     const { spec } = object as Pod;
     const given = spec.tolerations ?? [];
     const added = keys

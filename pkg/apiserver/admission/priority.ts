@@ -11,15 +11,21 @@ export function priority(cache: WatchCache): AdmissionStep {
     name: 'priority',
     resources: [pods, priorityClasses],
     mutate: async (request) => {
-      if (request.operation !== 'create' || request.subresource !== undefined || request.resource.plural !== pods.plural) return;
+      if (request.subresource !== undefined || request.resource.plural !== pods.plural) return;
       const { spec } = request.object as Pod;
+      if (request.operation === 'update') {
+        // Whoever writes a pod again as it was made does not know what it was given then.
+        const { priority: before, preemptionPolicy } = (request.old as Pod).spec;
+        if (before !== undefined) spec.priority ??= before;
+        if (preemptionPolicy !== undefined) spec.preemptionPolicy ??= preemptionPolicy;
+        return;
+      }
       const given = spec.priority;
       const name = spec.priorityClassName ?? '';
       const chosen = name === '' ? await findDefault() : await find(name);
       if (name !== '' && chosen === undefined) throw forbidden(request, `no PriorityClass with name ${name} was found`);
       const value = chosen?.value ?? 0;
-      // 0 is what the pod's defaults put there.
-      if (given !== undefined && given !== 0 && given !== value) {
+      if (given !== undefined && given !== value) {
         throw forbidden(
           request,
           `the integer value of priority (${given}) must not be provided in pod spec; priority admission controller computed ${value} from the given PriorityClass name`,
