@@ -33,22 +33,22 @@ export interface UpFlags extends StoreFlags {
 type ResolvedUpFlags = UpFlags & ResolvedStoreFlags;
 
 export async function runUp(given: UpFlags, context: VerbContext): Promise<number> {
-  const flags = { ...given, ...(await resolveStoreFlags(given, context)) };
   const home = berthHome(context);
   const ports = [
-    { flag: '--port', port: portOf('--port', flags.port) },
-    { flag: '--agent-port', port: portOf('--agent-port', flags.agentPort) },
+    { flag: '--port', port: portOf('--port', given.port) },
+    { flag: '--agent-port', port: portOf('--agent-port', given.agentPort) },
   ];
   const any = ports.find(({ port }) => port === 0);
   if (any !== undefined) throw new UsageError(`${any.flag} is a port from 1 to 65535: server and agent must both know it`);
-  checkUser(flags);
+  checkUser(given);
   const running = await findProcess(home.run, 'up');
   if (running !== undefined) {
-    if (!flags.detach) throw new UsageError(`\`berth up\` already runs here (process ${running.pid})`, '`berth down` ends it.');
+    if (!given.detach) throw new UsageError(`\`berth up\` already runs here (process ${running.pid})`, '`berth down` ends it.');
     await awaitServer(home, context);
     context.stdout.write(`Berth runs on this machine already, with its state in ${home.directory}.\n`);
     return exitCodes.ok;
   }
+  const flags = { ...given, ...(await resolveStoreFlags(given, context)) };
   const { store } = await storeOf(flags, context);
   await serverTokenOf(flags.serverTokenFile, store, context);
   if ((await findProcess(home.run, 'server')) === undefined) await checkPorts(ports);

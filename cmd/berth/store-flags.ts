@@ -79,7 +79,8 @@ async function readRemembered(home: BerthHome): Promise<ResolvedStoreFlags | und
     }
     return found as ResolvedStoreFlags;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    // Where the folder is a file, the server says so.
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return undefined;
     throw new UsageError(
       `${path}, which says where the cluster is kept, cannot be read: ${messageOf(error)}`,
       'Say it with --store (and --etcd-endpoints ...) once; it is then written anew.',
