@@ -1,7 +1,10 @@
-/** A whole cluster as a user has it: `berth up` from the build, on real containerd, in a home of its own; for end-to-end tests. */
+/**
+ * A whole cluster as a user has it: `berth up` from the build, on real containerd, in a home of its own; for end-to-end tests. With BERTH_TEST_ETCD_ENDPOINTS
+ * its store is in that etcd, behind a prefix of its own; else it is Berth's own file.
+ */
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CommandOptions, type CommandResult, eventually, runCommand } from './commands.ts';
 import { freePorts } from './ports.ts';
@@ -52,6 +55,8 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
   const home = mkdtempSync(join(tmpdir(), 'berth-e2e-'));
   const [port, agentPort] = await freePorts(2);
   const env: NodeJS.ProcessEnv = { ...process.env, BERTH_HOME: home, KUBECONFIG: '', NO_COLOR: '1' };
+  const etcd = process.env.BERTH_TEST_ETCD_ENDPOINTS;
+  const store = etcd === undefined ? [] : ['--store', 'etcd', '--etcd-endpoints', etcd, '--etcd-prefix', `/${basename(home)}`];
   const berth = (args: readonly string[], more: CommandOptions = {}): Promise<CommandResult> =>
     runCommand(process.execPath, [main, ...args], { cwd: repository, ...more, env: { ...env, ...more.env } });
   const cluster: TestCluster = {
@@ -77,7 +82,8 @@ export async function startTestCluster(options: TestClusterOptions = {}): Promis
       await eventually(`${name} has ended`, async () => (isRunning(pid) ? undefined : true));
     },
     up: async () => {
-      await cluster.succeed('up', '--detach', '--port', String(port), '--agent-port', String(agentPort), ...(options.flags ?? []));
+      const ports = ['--port', String(port), '--agent-port', String(agentPort)];
+      await cluster.succeed('up', '--detach', ...ports, ...store, ...(options.flags ?? []));
     },
     stop: () => berth(['down', '--purge'], { timeout: 120_000 }),
   };
