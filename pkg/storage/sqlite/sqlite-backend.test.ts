@@ -134,7 +134,8 @@ async function sweepAndClose(path: string, backend: SqliteBackend, rows: number,
     for (let request = 0; request < 100; request++) await open.get('/none');
     await open.close();
     const found = { rows: rowsOf(path), small: (await stat(path)).size < size };
-    if (attempt === 20) expect(found).toEqual({ rows, small: true });
+    // A busy machine may leave no time for more than a step between two openings.
+    if (attempt === 300) expect(found).toEqual({ rows, small: true });
     if (found.rows === rows && found.small) return;
     open = await openSqlite({ path });
   }
