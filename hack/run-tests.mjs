@@ -87,7 +87,7 @@ function count(file) {
 
 /**
  * A run of jest over some folders, by so many files at a time. `system`: they use the machine's runtime, network and daemons.
- * Such a file that fails is run once more, alone and whole: the second result counts, and the first is named at the end.
+ * A file that fails is run once more, alone and whole: the second result counts, and the first is named at the end.
  */
 function jest(name, paths, options) {
   const start = performance.now();
@@ -96,7 +96,7 @@ function jest(name, paths, options) {
   for (const file of result?.testResults ?? []) {
     const failed = file.assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName);
     const again =
-      file.status === 'failed' && options.system && runJest(`${name} again`, [file.name], { ...options, workers: 1, minutes: 10 });
+      file.status === 'failed' && runJest(`${name} again`, [file.name], { ...options, workers: 1, minutes: 10 });
     if (!again) count(file);
     else {
       for (const second of again.testResults) count(second);
