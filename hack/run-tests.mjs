@@ -95,8 +95,7 @@ function jest(name, paths, options) {
   const result = runJest(name, paths, options);
   for (const file of result?.testResults ?? []) {
     const failed = file.assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName);
-    const again =
-      file.status === 'failed' && runJest(`${name} again`, [file.name], { ...options, workers: 1, minutes: 10 });
+    const again = file.status === 'failed' && runJest(`${name} again`, [file.name], { ...options, workers: 1, minutes: 10 });
     if (!again) count(file);
     else {
       for (const second of again.testResults) count(second);
