@@ -13,10 +13,9 @@ import {
   scrypt,
   X509Certificate,
 } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Pki, writeAtomically } from '#apiserver/auth/pki';
-import { codeOf } from '#base/errors';
+import { type Pki, readOptional, writeAtomically } from '#apiserver/auth/pki';
 import type { Logger } from '#base/logging';
 import type { Backend } from '#storage/backend';
 import { internalKey } from '#storage/keys';
@@ -210,13 +209,4 @@ function foreign(directory: string, authority: string): Error {
 
 function digest(content: string): string {
   return createHash('sha256').update(content).digest('hex');
-}
-
-async function readOptional(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

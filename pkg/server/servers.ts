@@ -1,13 +1,13 @@
 /** What a server needs that is one of several over a store: its name among them, who leads, and the endpoints of them all. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { writeAtomically } from '#apiserver/auth/pki';
+import { readOptional, writeAtomically } from '#apiserver/auth/pki';
 import { publishServers } from '#apiserver/bootstrap';
 import { backoffDelay } from '#base/backoff';
 import type { Clock } from '#base/clock';
-import { codeOf, messageOf } from '#base/errors';
+import { messageOf } from '#base/errors';
 import type { Runnable } from '#base/lifecycle';
 import type { Logger } from '#base/logging';
 import type { Client } from '#client/client';
@@ -54,11 +54,8 @@ export async function joinServers({ home, client, backend, clock, log }: Servers
 async function nameOf(home: string): Promise<string> {
   const folder = join(home, 'server');
   const path = join(folder, 'name');
-  try {
-    return (await readFile(path, 'utf8')).trim();
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
+  const known = await readOptional(path);
+  if (known !== undefined) return known.trim();
   const name = `berth-server-${randomUUID().slice(0, 8)}`;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeAtomically(path, `${name}\n`, 0o600);

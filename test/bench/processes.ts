@@ -1,11 +1,12 @@
 /** What the processes cost: how soon a server is ready, and what a server and an agent with nothing to do take of memory and CPU. */
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { missingForCluster, repository, startTestCluster } from '../harness/cluster.ts';
 import type { Row } from './bench.ts';
+import { cpuSeconds, residentMegabytes } from './bench-server.ts';
 
 export const name = 'processes';
 export const missing = missingForCluster;
@@ -51,17 +52,6 @@ async function startServerOnce(): Promise<number> {
     await ended;
     if (existsSync(home)) rmSync(home, { recursive: true, force: true });
   }
-}
-
-function residentMegabytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-}
-
-/** User and system time, in the kernel's ticks of 10 ms. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function pause(seconds: number): Promise<void> {

@@ -232,7 +232,8 @@ export async function writeAtomically(path: string, content: string, mode: numbe
   }
 }
 
-async function readOptional(path: string): Promise<string | undefined> {
+/** The file's text; undefined where there is none. */
+export async function readOptional(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
